@@ -1,0 +1,1 @@
+"""simkit: declared experiments in microscopy, simulated, picked and honestly judged."""

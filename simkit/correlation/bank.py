@@ -1,0 +1,54 @@
+"""Template banks: one template at all its angles, ready to be slid over an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simkit.core.grid import FloatArray, Grid
+
+
+@dataclass(frozen=True)
+class TemplateBank:
+    """One template at all its angles.
+
+    Attributes
+    ----------
+    name : str
+        The template's name in the scenario.
+    finds : str
+        The species that a match means.
+    images : array, shape (n_angles, ny, nx) or (n_angles, nx)
+        Every view has zero mean and unit energy Σt² = 1; its centre is the central pixel n // 2.
+    angles : array, shape (n_angles,)
+        ψ in degrees, +x turned towards +y.
+    pixel_size : float
+        Å.
+    support : float
+        Radius in Å of the particle itself, without the fringes of the optics; its double is the
+        template's diameter and it is the radius of a circular mask.
+    symmetry : str
+        Cn; ψ is known modulo 360/n.
+    """
+
+    name: str
+    finds: str
+    images: FloatArray
+    angles: FloatArray
+    pixel_size: float
+    support: float
+    symmetry: str
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of one view."""
+        return Grid(self.images.shape[1:], self.pixel_size)
+
+
+def standardised(images: FloatArray) -> FloatArray:
+    """Make every view zero-mean and unit-energy: its grey scale then never matters."""
+    axes = tuple(range(1, images.ndim))
+    centred = images - images.mean(axis=axes, keepdims=True)
+    energy = np.sqrt((centred**2).sum(axis=axes, keepdims=True))
+    return centred / np.where(energy > 0, energy, 1.0)

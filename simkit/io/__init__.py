@@ -1,0 +1,1 @@
+"""Every outside file format, and the coordinate convention of each."""

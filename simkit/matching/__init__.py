@@ -1,0 +1,1 @@
+"""Truth ↔ picks: who found whom."""

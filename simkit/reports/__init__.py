@@ -1,0 +1,1 @@
+"""Results → one HTML page. matplotlib is imported here only."""

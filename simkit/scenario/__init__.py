@@ -1,0 +1,1 @@
+"""What a scenario file may say: composition and cross-field checks, no maths."""

@@ -1,0 +1,136 @@
+"""The Scenario: one model that composes every family, and the checks that span its sections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field, Strict
+
+from simkit.audit import AnyAudit
+from simkit.background import AnyBackground
+from simkit.core.grid import Grid
+from simkit.core.quantity import Count, Index, NonNegativeNumber, PositiveLength, Symmetry
+from simkit.core.spec import Spec
+from simkit.lattice import AnyLattice
+from simkit.metric import AnyMetric
+from simkit.noise import AnyNoise
+from simkit.picker import AnyPicker
+from simkit.psf import AnyPsf
+from simkit.scenario.expectation import Expectation
+from simkit.template import AnyTemplate
+from simkit.unit_cell import AnyUnitCell
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+"""Name of a species, template, picker …: it becomes a file name, so letters, digits, _ and -."""
+
+PositivePixels = Annotated[int, Strict(), Field(ge=1, le=65536)]
+
+
+class Image(Spec):
+    """The micrograph's frame."""
+
+    shape: tuple[PositivePixels, ...] | None = Field(default=None, min_length=1, max_length=2)
+    """Pixels [rows, columns], or [columns] in one dimension; needed to simulate."""
+
+    pixel_size: PositiveLength
+    """Edge of a pixel."""
+
+    boundary: Literal["periodic", "open"] = "open"
+    """periodic: the image wraps around; open: copies beyond the border still reach in."""
+
+    model: Literal["intensity", "phase"] = "intensity"
+    """intensity: I = level + (density + background) ⊗ PSF; phase (needs a ctf): I = 1 + 2 φ ⊗ h."""
+
+    level: NonNegativeNumber | None = None
+    """Intensity of the empty image; 0 by default, always 1 under the phase model."""
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions; 2 where no shape is given."""
+        return 2 if self.shape is None else len(self.shape)
+
+    @property
+    def grid(self) -> Grid:
+        """The image's grid; only where a shape is given."""
+        if self.shape is None:
+            raise ValueError("the image has no shape")
+        return Grid(self.shape, self.pixel_size)
+
+    @property
+    def base_level(self) -> float:
+        """Intensity where there is no density."""
+        return 1.0 if self.model == "phase" else (self.level or 0.0)
+
+
+class Species(Spec):
+    """A kind of particle: a unit cell ⊗ a lattice."""
+
+    unit_cell: AnyUnitCell
+    """What repeats."""
+
+    lattice: AnyLattice
+    """Where it repeats."""
+
+    symmetry: Symmetry = "C1"
+    """Cyclic symmetry of the particle: angles are judged modulo 360°/n."""
+
+
+class Score(Spec):
+    """How picks are judged."""
+
+    radius: PositiveLength
+    """A pick within this distance of a truth (inclusive) may be matched with it."""
+
+    rule: Literal["optimal"] = "optimal"
+    """One-to-one: most pairs first, then least squared distance."""
+
+    metrics: tuple[AnyMetric, ...] | None = None
+    """What to compute; detection and localisation by default."""
+
+
+class Scenario(Spec):
+    """An experiment: what is in the image, how it is imaged, how it is searched and judged.
+
+    Every section after `image` is optional: a scenario may only simulate, only pick, or only measure.
+    """
+
+    schema_version: Literal[1]
+    """Version of this file's structure."""
+
+    title: str = ""
+    """One line that says what the scenario shows."""
+
+    description: str = ""
+    """What a reader of the report should know; plain text."""
+
+    seed: Index = 0
+    """Root of every random stream."""
+
+    replicates: Count = 1
+    """Number of micrographs, alike but for their random draws."""
+
+    image: Image
+    specimen: dict[Name, Species] = {}
+    background: dict[Name, AnyBackground] = {}
+    psf: dict[Name, AnyPsf] = {}
+    noise: dict[Name, AnyNoise] = {}
+    templates: dict[Name, AnyTemplate] = {}
+    pickers: dict[Name, AnyPicker] = {}
+    score: Score | None = None
+    audit: dict[Name, AnyAudit] = {}
+    expect: tuple[Expectation, ...] = ()
+
+    @property
+    def simulates(self) -> bool:
+        """Whether there is anything to simulate."""
+        return self.image.shape is not None
+
+    def members(self) -> Iterator[tuple[tuple[str | int, ...], Spec]]:
+        """Yield (path, spec) of every kind that the scenario names."""
+        for name, species in self.specimen.items():
+            yield ("specimen", name, "unit_cell"), species.unit_cell
+            yield ("specimen", name, "lattice"), species.lattice
+        for section in ("background", "psf", "noise", "templates", "pickers", "audit"):
+            for name, spec in getattr(self, section).items():
+                yield (section, name), spec

@@ -1,0 +1,1 @@
+"""Closed forms that need no simulation: what physics allows."""
