@@ -48,12 +48,12 @@ class Evidence:
         "periodic" or "open".
     species : mapping
         Species name → `SpeciesRecord` of micrograph 0.
-    objects : sequence of arrays
-        Σ species + background of every micrograph, cropped to the image (before the optics).
-    ideal : sequence of arrays
-        The noise-free images.
+    density : array
+        Σ species + background of micrograph 0, cropped to the image (before the optics).
+    ideal : array
+        The noise-free image of micrograph 0.
     micrographs : sequence of arrays
-        The images with noise.
+        The images with noise, all of them.
     transfer : array
         The scenario's transfer function on the image grid, real-FFT layout (ones without a psf).
     truth : Truth
@@ -71,8 +71,8 @@ class Evidence:
     grid: Grid
     boundary: str
     species: Mapping[str, SpeciesRecord]
-    objects: Sequence[FloatArray]
-    ideal: Sequence[FloatArray]
+    density: FloatArray
+    ideal: FloatArray
     micrographs: Sequence[FloatArray]
     transfer: FloatArray | ComplexArray
     truth: Truth

@@ -1,0 +1,144 @@
+"""What each stage hands on, and what a whole run is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import xarray as xr
+
+from simkit.audit.base import Measurement, SpeciesRecord
+from simkit.core.grid import ComplexArray, FloatArray
+from simkit.core.tables import Picks, Truth
+from simkit.correlation.bank import TemplateBank
+from simkit.matching.base import Match
+from simkit.picker.base import Found
+from simkit.scenario.spec import Scenario
+
+Value = float | int | None
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """One simulated micrograph and everything known about it.
+
+    Attributes
+    ----------
+    micrograph : xarray.DataArray
+        Float32 pixels with noise; dims (y, x) or (x,), coordinates in Å; attrs `units`
+        ("intensity" or "e⁻/pixel"), `pixel_size`, `scenario`.
+    ideal : array
+        The noise-free image, float64, in intensities.
+    density : array
+        Σ species + background before the optics, cropped to the image.
+    transfer : array
+        Transfer function on the image grid, real-FFT layout, without sign or gain of the model.
+    noise_spectrum : array
+        Power spectrum of the noise in the micrograph's units (variance per pixel), real-FFT layout.
+    truth : Truth
+        Copies whose centres are within the image.
+    species : mapping
+        Species name → `SpeciesRecord`.
+    facts : mapping
+        Named numbers for the report (None where one does not exist): `peak_contrast` (largest
+        |I − level| ÷ level), `electrons_per_pixel`, `noise_sd`, and `snr.<species>`.
+    """
+
+    micrograph: xr.DataArray
+    ideal: FloatArray
+    density: FloatArray
+    transfer: FloatArray | ComplexArray
+    noise_spectrum: FloatArray
+    truth: Truth
+    species: Mapping[str, SpeciesRecord]
+    facts: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What scoring says of one picker.
+
+    Attributes
+    ----------
+    knows : tuple of str
+        What the picker was told.
+    oracle : bool
+        Whether it used what nobody has; kept out of rankings.
+    values : mapping
+        "all" and every class → metric name → value, None where it does not exist.
+    match : Match
+        Class-blind pairs; row numbers into the run's `truth` and this picker's `picks`.
+    """
+
+    knows: tuple[str, ...]
+    oracle: bool
+    values: Mapping[str, Mapping[str, Value]]
+    match: Match
+
+
+@dataclass(frozen=True)
+class PickerRun:
+    """What one picker did on all micrographs.
+
+    Attributes
+    ----------
+    picks : Picks
+        All micrographs, in order.
+    first : Found
+        What it returned for micrograph 0, score map included.
+    thresholds : tuple of float
+        Where each micrograph was cut.
+    """
+
+    picks: Picks
+    first: Found
+    thresholds: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run.
+
+    Attributes
+    ----------
+    scenario : Scenario
+        As it was run, resolved.
+    micrograph_names : tuple of str
+        "0000", "0001", …
+    micrographs : tuple of arrays
+        Float32 pixels of every micrograph.
+    first : Simulation or None
+        Everything about micrograph 0; None if nothing is simulated.
+    truth : Truth
+        All micrographs.
+    banks : mapping
+        Template name → its bank (as for micrograph 0).
+    pickers : mapping
+        Picker name → what it did.
+    judgements : mapping
+        Picker name → its scores; empty without a `score` section.
+    measurements : mapping
+        Audit name → what it measured.
+    scores : mapping
+        The content of scores.json.
+    timings : mapping
+        Stage → seconds; never part of a file that must be the same bits.
+    """
+
+    scenario: Scenario
+    micrograph_names: tuple[str, ...]
+    micrographs: tuple[FloatArray, ...]
+    first: Simulation | None
+    truth: Truth
+    banks: Mapping[str, TemplateBank]
+    pickers: Mapping[str, PickerRun]
+    judgements: Mapping[str, Judgement]
+    measurements: Mapping[str, Measurement]
+    scores: Mapping[str, Any]
+    timings: Mapping[str, float]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every expectation holds."""
+        return bool(self.scores["passed"])
