@@ -115,7 +115,7 @@ class Quantity:
         }
 
     def _validate(self, value: Any, info: core_schema.ValidationInfo) -> float:
-        number = self._number(value, bare_allowed=info.context != UNITS_REQUIRED)
+        number = self._number(value, bare_allowed=not _units_required(info))
         if not math.isfinite(number):
             raise _wrong(f"must be finite, not {value}")
         for bound, holds, text in (
@@ -140,6 +140,10 @@ class Quantity:
         if not bare_allowed:
             raise _wrong(f"{value} has no unit; write `{value} {self.dimension.unit}`")
         return float(value)
+
+
+def _units_required(info: core_schema.ValidationInfo) -> bool:
+    return bool(info.context) and info.context.get("units") == UNITS_REQUIRED["units"]
 
 
 def _wrong(message: str) -> PydanticCustomError:
