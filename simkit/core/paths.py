@@ -26,4 +26,4 @@ def _existing(file: str, info: ValidationInfo) -> str:
 
 
 DataFile = Annotated[str, Strict(), AfterValidator(_existing)]
-"""Path of an existing file, made absolute; relative to the scenario file, from Python to the working folder."""
+"""An existing file, made absolute; written relative to the scenario file, in Python to the working folder."""
