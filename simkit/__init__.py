@@ -1,1 +1,49 @@
-"""simkit: declared experiments in microscopy, simulated, picked and honestly judged."""
+"""simkit: declared experiments in microscopy, simulated, picked and honestly judged.
+
+    >>> import simkit
+    >>> scenario = simkit.load("scenarios/lecture/hemocyanin.yaml")
+    >>> result = simkit.run(scenario)
+    >>> result.judgements["matched"].values["all"]["recall"]
+
+Names are loaded when first used, so that importing simkit costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_PUBLIC = {
+    "load": ("simkit.api", "load"),
+    "simulate": ("simkit.api", "simulate"),
+    "pick": ("simkit.api", "pick"),
+    "score": ("simkit.api", "score"),
+    "run": ("simkit.api", "run"),
+    "report": ("simkit.api", "report"),
+    "Scenario": ("simkit.scenario.spec", "Scenario"),
+    "Grid": ("simkit.core.grid", "Grid"),
+    "Truth": ("simkit.core.tables", "Truth"),
+    "Picks": ("simkit.core.tables", "Picks"),
+    "Simulation": ("simkit.engine.results", "Simulation"),
+    "RunResult": ("simkit.engine.results", "RunResult"),
+    "convolve": ("simkit.core.fourier", "convolve"),
+    "correlate": ("simkit.core.fourier", "correlate"),
+    "read_image": ("simkit.io.images", "read_image"),
+    "read_coordinates": ("simkit.io.coordinates", "read_coordinates"),
+    "SimkitError": ("simkit.core.errors", "SimkitError"),
+    "ScenarioError": ("simkit.core.errors", "ScenarioError"),
+    "DataError": ("simkit.core.errors", "DataError"),
+}
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'simkit' has no attribute {name!r}")
+    module, attribute = _PUBLIC[name]
+    return getattr(importlib.import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return __all__

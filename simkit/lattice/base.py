@@ -50,7 +50,7 @@ class Lattice(Spec):
         return None
 
     @property
-    def spacing(self) -> float | None:
+    def shortest_spacing(self) -> float | None:
         """Shortest distance in Å between two points of the net; None where there is no net."""
         if self.basis is None:
             return None

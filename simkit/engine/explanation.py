@@ -1,0 +1,172 @@
+"""What a scenario means before anything is run: first what is not modelled, then every derived number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simkit.core import fourier
+from simkit.core.grid import FloatArray, Grid
+from simkit.core.quantity import shortest
+from simkit.core.spec import Spec
+from simkit.engine import imaging
+from simkit.engine.memory import estimate
+from simkit.engine.realisation import realise, resolved_noise, simulation_grid, truth_of
+from simkit.engine.simulation import total_gain
+from simkit.scenario.spec import Scenario
+from simkit.theory.detectability import detectability
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled list of (name, text) rows."""
+
+    title: str
+    rows: list[tuple[str, str]]
+
+
+def explain(scenario: Scenario, *, workers: int = 1) -> list[Section]:
+    """Return what a scenario resolves to, in sections meant to be read from the top.
+
+    Nothing is simulated, but copies are placed (micrograph 0) and one copy of every species is
+    imaged.
+
+    Raises
+    ------
+    ScenarioError
+        If the scenario cannot be realised.
+    """
+    sections = [Section("What is not modelled", not_modelled(scenario)), Section("Image", _image(scenario))]
+    if scenario.simulates:
+        sections += [Section(f"Species {name}", rows) for name, rows in _species(scenario).items()]
+        if scenario.psf:
+            sections.append(Section("Optics", _optics(scenario)))
+        if scenario.noise:
+            sections.append(Section("Noise", _noise(scenario)))
+        sections.append(Section("Cost", [("memory", f"the run {estimate(scenario, workers).text}")]))
+    if scenario.pickers:
+        sections.append(Section("Pickers", _pickers(scenario)))
+    return sections
+
+
+def not_modelled(scenario: Scenario) -> list[tuple[str, str]]:
+    """Return what a real micrograph has and this simulation lacks: real picking is harder."""
+    if not scenario.simulates:
+        return [("simulation", "nothing is simulated: the scenario only searches images it is given")]
+    rows = [
+        (
+            "specimen",
+            "one layer, seen in projection: no tilt, no thickness of ice, no change of defocus across it",
+        ),
+        ("damage", "particles do not move or fade while they are exposed"),
+    ]
+    if scenario.image.model == "phase":
+        rows.append(("ice", "the solvent is featureless; no ice crystals, no contamination"))
+    if not any(member.counts for member in scenario.noise.values()):
+        rows.append(("dose", "no electrons are counted: noise is not that of a dose"))
+    else:
+        rows.append(("detector", "every electron is counted where it lands: no MTF, no lost counts"))
+    if not scenario.background:
+        rows.append(("background", "none: no carbon, no gradient"))
+    if not scenario.psf:
+        rows.append(("optics", "a perfect lens: the image is the object"))
+    return rows
+
+
+def _image(scenario: Scenario) -> list[tuple[str, str]]:
+    image = scenario.image
+    rows = [("pixel size", f"{image.pixel_size:g} Å, Nyquist {2 * image.pixel_size:g} Å")]
+    if image.shape is None:
+        return rows
+    grid = image.grid
+    formula = "I = 1 + 2 φ ⊗ h" if image.model == "phase" else "I = level + (density + background) ⊗ PSF"
+    rows += [
+        ("field", " × ".join(f"{n} px" for n in grid.shape) + f" = {_lengths(grid.extent)}"),
+        (
+            "boundary",
+            f"{image.boundary}, simulated on {' × '.join(map(str, simulation_grid(scenario).shape))} px",
+        ),
+        ("model", f"{image.model}: {formula}"),
+    ]
+    if image.model == "phase":
+        rows.append(("interaction constant σ", f"{imaging.interaction(scenario):.6g} rad/(V·Å)"))
+    return rows
+
+
+def _species(scenario: Scenario) -> dict[str, list[tuple[str, str]]]:
+    realisation = realise(scenario, 0)
+    truth = truth_of(scenario, realisation)
+    result = {}
+    for name, species in scenario.specimen.items():
+        mine = truth.take(truth["class"] == name)
+        contrast, grid = imaging.image_of_copy(scenario, name)
+        density = imaging.subjects(scenario)[name]
+        drawn = fourier.inverse(density.spectrum(grid, 0.0), grid.shape)
+        rows = [
+            ("kind", f"{species.unit_cell.kind} ⊗ {species.lattice.kind}"),  # type: ignore[attr-defined]
+            ("support radius", f"{species.unit_cell.support:.4g} Å"),
+            ("copies in micrograph 0", f"{len(mine)} ({int(mine['edge'].sum())} cut by the border)"),
+            ("density", f"{drawn.min():.4g} … {drawn.max():.4g}" + _density_unit(scenario)),
+            ("contrast of one copy", f"{contrast.min():+.4g} … {contrast.max():+.4g}"),
+        ]
+        spectrum = _noise_spectrum(scenario, grid)
+        variance = fourier.energy(spectrum, grid.shape) / grid.size
+        if variance > 0:
+            scale = total_gain(scenario)
+            rows += [
+                ("SNR", f"{imaging.copy_variance(scenario, name) * scale**2 / variance:.4g}"),
+                (
+                    "detectability d′ of the ideal observer",
+                    f"{detectability(fourier.forward(contrast * scale), noise_spectrum=spectrum, shape=grid.shape):.3g}",
+                ),
+            ]
+        result[name] = rows
+    return result
+
+
+def _density_unit(scenario: Scenario) -> str:
+    return " rad" if scenario.image.model == "phase" else ""
+
+
+def _noise_spectrum(scenario: Scenario, grid: Grid) -> FloatArray:
+    """Return the noise power spectrum, in the micrograph's units, where there is no particle."""
+    total = np.zeros(grid.frequency_radius().shape)
+    mean = scenario.image.base_level
+    for member in resolved_noise(scenario).values():
+        total = total * member.gain(grid) ** 2 + member.spectrum(grid, mean)
+        mean *= member.gain(grid)
+    return total
+
+
+def _optics(scenario: Scenario) -> list[tuple[str, str]]:
+    grid = scenario.image.grid
+    rows = [(name, _fields(member)) for name, member in scenario.psf.items()]
+    return [*rows, ("reach of the PSF", f"{imaging.psf_support(scenario, grid):.4g} Å")]
+
+
+def _noise(scenario: Scenario) -> list[tuple[str, str]]:
+    rows = []
+    for name, member in resolved_noise(scenario).items():
+        rows.append((name, _fields(member)))
+    if any(member.counts for member in scenario.noise.values()):
+        counts = total_gain(scenario) * scenario.image.base_level
+        rows.append(("electrons per pixel", f"{counts:.4g} where there is no particle"))
+    return rows
+
+
+def _pickers(scenario: Scenario) -> list[tuple[str, str]]:
+    rows = []
+    for name, picker in scenario.pickers.items():
+        label = " (oracle: kept out of rankings)" if picker.oracle else ""
+        rows.append((name, f"knows {', '.join(picker.knows)}{label}"))
+    return rows
+
+
+def _fields(spec: Spec) -> str:
+    fields = spec.model_dump(mode="json", exclude_none=True)
+    return ", ".join(f"{k} {shortest(v) if isinstance(v, float) else v}" for k, v in fields.items())
+
+
+def _lengths(extent: tuple[float, ...]) -> str:
+    return " × ".join(f"{e / 10:.4g} nm" for e in extent)

@@ -1,0 +1,90 @@
+"""How a density becomes an image under the scenario's model: the factors that every stage shares."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simkit.core import fourier
+from simkit.core.grid import ComplexArray, FloatArray, Grid
+from simkit.scenario.spec import Scenario
+from simkit.template.base import Optics, Subject
+from simkit.theory.electron import interaction_constant
+
+
+def interaction(scenario: Scenario) -> float | None:
+    """Return σ in rad/(V·Å) under the phase model, None under the intensity model."""
+    if scenario.image.model == "intensity":
+        return None
+    return interaction_constant(next(p.electron_voltage for p in scenario.psf.values() if p.electron_voltage is not None))
+
+
+def gain(scenario: Scenario) -> float:
+    """Return the factor before density ⊗ PSF in the image: 2 under the phase model, else 1."""
+    return 2.0 if scenario.image.model == "phase" else 1.0
+
+
+def transfer(scenario: Scenario, grid: Grid) -> FloatArray | ComplexArray:
+    """Return the product of all transfer functions of the psf section; ones without any."""
+    product: FloatArray | ComplexArray = np.ones((1,) * grid.ndim)
+    for member in scenario.psf.values():
+        product = product * member.transfer(grid)
+    return np.broadcast_to(product, grid.frequency_radius().shape)
+
+
+def psf_support(scenario: Scenario, grid: Grid) -> float:
+    """Return the radius in Å that the optics smear a point over."""
+    return sum(member.support(grid) for member in scenario.psf.values())
+
+
+def optics(scenario: Scenario) -> Optics | None:
+    """Return the scenario's optics as templates see them, sign and gain included; None without a psf."""
+    if not scenario.psf:
+        return None
+    reach = psf_support(scenario, Grid((1,) * scenario.image.ndim, scenario.image.pixel_size))
+    return Optics(transfer=lambda grid: gain(scenario) * transfer(scenario, grid), support=reach)
+
+
+def subjects(scenario: Scenario) -> dict[str, Subject]:
+    """Return every species as templates see it."""
+    sigma = interaction(scenario)
+    return {
+        name: Subject(
+            spectrum=lambda grid, angle, cell=species.unit_cell: cell.spectrum(
+                grid, angle=angle, interaction=sigma
+            ),
+            support=species.unit_cell.support,
+            symmetry=species.symmetry,
+        )
+        for name, species in scenario.specimen.items()
+    }
+
+
+def image_of_copy(scenario: Scenario, species: str) -> tuple[FloatArray, Grid]:
+    """Image one copy of a species alone, without noise and without level.
+
+    Returns
+    -------
+    contrast : array
+        I − level of the copy at the central pixel n // 2.
+    grid : Grid
+        Its grid, large enough for the fringes of the optics.
+    """
+    pixel = scenario.image.pixel_size
+    cell = scenario.specimen[species].unit_cell
+    reach = psf_support(scenario, Grid((1,) * scenario.image.ndim, pixel))
+    grid = Grid((1,) * scenario.image.ndim, pixel).box(cell.support + reach + 8 * pixel)
+    spectrum = cell.spectrum(grid, interaction=interaction(scenario)) * transfer(scenario, grid)
+    return gain(scenario) * fourier.corner_to_centre(fourier.inverse(spectrum, grid.shape)), grid
+
+
+def copy_variance(scenario: Scenario, species: str) -> float:
+    """Return the variance of one imaged copy inside its support radius, in intensity²."""
+    contrast, grid = image_of_copy(scenario, species)
+    distance = np.sqrt(sum(offset**2 for offset in grid.offsets()))
+    inside = distance <= scenario.specimen[species].unit_cell.support
+    return float(contrast[inside].var())
+
+
+def mean_copy_variance(scenario: Scenario) -> float:
+    """Return `copy_variance` averaged over the species: what an `snr` refers to."""
+    return float(np.mean([copy_variance(scenario, name) for name in scenario.specimen]))

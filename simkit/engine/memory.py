@@ -1,0 +1,99 @@
+"""How much memory a run needs, before it is started."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from simkit.core.errors import ResourceError
+from simkit.engine.realisation import simulation_grid
+from simkit.scenario.spec import Scenario
+
+SIMULATION_BYTES = 8 * 14
+"""Per simulated pixel: the double-precision grid of the non-uniform FFT is oversampled 2×2 and complex."""
+
+SEARCH_BYTES = 4 * 16
+"""Per image pixel and picker: padded image, spectra, local sums in float64, running maxima."""
+
+KEPT_BYTES = 4
+"""Per image pixel of every finished micrograph: its float32 pixels."""
+
+BASE_BYTES = 300 * 2**20
+"""An interpreter with the scientific libraries loaded, per process."""
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Bytes that a run needs at its peak, and that this machine has to give."""
+
+    needed: int
+    available: int
+
+    @property
+    def text(self) -> str:
+        """Both numbers for a person."""
+        return f"needs about {_gib(self.needed)}, {_gib(self.available)} available"
+
+
+def estimate(scenario: Scenario, workers: int) -> MemoryEstimate:
+    """Estimate a run's peak memory from its image size, replicates and processes."""
+    if not scenario.simulates:
+        return MemoryEstimate(BASE_BYTES, available_memory())
+    pixels = scenario.image.grid.size
+    simulated = math.prod(simulation_grid(scenario).shape)
+    at_once = min(workers, scenario.replicates)
+    one = max(SIMULATION_BYTES * simulated, SIMULATION_BYTES // 4 * simulated + SEARCH_BYTES * pixels)
+    needed = at_once * (BASE_BYTES + one) + scenario.replicates * KEPT_BYTES * pixels
+    return MemoryEstimate(needed, available_memory())
+
+
+def require_memory(scenario: Scenario, workers: int) -> MemoryEstimate:
+    """Return the estimate.
+
+    Raises
+    ------
+    ResourceError
+        If the machine does not have that much; says what would fit.
+    """
+    found = estimate(scenario, workers)
+    if found.needed <= found.available:
+        return found
+    alone = estimate(scenario, 1)
+    advice = (
+        f"with --workers 1 it needs {_gib(alone.needed)}"
+        if alone.needed <= found.available
+        else "make the image smaller or use fewer replicates"
+    )
+    raise ResourceError(f"the run {found.text}; {advice}")
+
+
+def available_memory() -> int:
+    """Return the bytes this process may still use: free physical memory, within a container's limit."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = [physical, _meminfo_available()]
+    limits += [
+        _number(Path(p)) for p in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+    ]
+    return min(limit for limit in limits if limit)
+
+
+def _meminfo_available() -> int:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")), 0)
+
+
+def _number(path: Path) -> int:
+    try:
+        text = path.read_text().strip()
+    except OSError:
+        return 0
+    return int(text) if text.isdigit() else 0
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"

@@ -1,0 +1,146 @@
+"""A run on disk: every file it leaves, written so that one is there whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import platform
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from simkit.core.tables import as_micrograph
+from simkit.engine.results import RunResult
+from simkit.io.atomic import replace_directory
+from simkit.io.csv_tables import table_csv
+from simkit.io.mrc import write_mrc
+from simkit.io.star import micrographs_star, points_star
+from simkit.scenario.loading import dump
+
+LIBRARIES = ("numpy", "scipy", "finufft", "xarray", "pydantic", "matplotlib")
+"""Libraries whose version can change the bits of a run."""
+
+
+def save(result: RunResult, directory: Path, *, page: str, keep_stages: bool = False) -> None:
+    """Write a run's directory, replacing an earlier run's only once everything is on disk.
+
+    Parameters
+    ----------
+    result : RunResult
+        The run.
+    directory : Path
+        Where; parents are made.
+    page : str
+        The report, as HTML.
+    keep_stages : bool
+        Write `stages.nc` too: density, ideal image, micrograph and score maps of micrograph 0.
+
+    Raises
+    ------
+    DataError
+        If the directory holds something that is not an earlier run.
+    """
+    with replace_directory(directory) as folder:
+        (folder / "report.html").write_text(page, encoding="utf-8")
+        _write_json(folder / "scores.json", result.scores)
+        (folder / "scores.csv").write_text(scores_csv(result.scores), encoding="utf-8")
+        (folder / "scenario.yaml").write_text(dump(result.scenario), encoding="utf-8")
+        _write_json(folder / "provenance.json", provenance(result))
+        _write_json(folder / "timings.json", {k: round(v, 4) for k, v in result.timings.items()})
+        _write_images(result, folder)
+        _write_tables(result, folder)
+        if keep_stages:
+            stages(result).to_netcdf(folder / "stages.nc", engine="h5netcdf")
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(
+        json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+    )
+
+
+def _write_images(result: RunResult, folder: Path) -> None:
+    image = result.scenario.image
+    (folder / "micrographs").mkdir()
+    for name, pixels in zip(result.micrograph_names, result.micrographs, strict=True):
+        if image.ndim == 2:
+            write_mrc(folder / "micrographs" / f"{name}.mrc", pixels, image.pixel_size)
+        else:
+            np.save(folder / "micrographs" / f"{name}.npy", pixels, allow_pickle=False)
+    if image.ndim == 2:
+        names = [f"micrographs/{name}.mrc" for name in result.micrograph_names]
+        voltage = next((p.voltage for p in result.scenario.psf.values() if p.voltage), None)
+        text = micrographs_star(names, pixel_size=image.pixel_size, voltage=voltage)
+        (folder / "micrographs" / "micrographs.star").write_text(text, encoding="utf-8")
+
+
+def _write_tables(result: RunResult, folder: Path) -> None:
+    ndim = result.scenario.image.ndim
+    tables = {Path("truth"): result.truth} if len(result.scenario.specimen) else {}
+    tables |= {Path("picks") / name: run.picks for name, run in result.pickers.items()}
+    classes = list(result.scenario.specimen)
+    for name, table in tables.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.with_name(path.name + ".csv").write_text(table_csv(table, ndim=ndim), encoding="utf-8")
+        if ndim == 2:
+            located = table.replace(micrograph=[f"micrographs/{m}.mrc" for m in table["micrograph"]])
+            text = points_star(located, pixel_size=result.scenario.image.pixel_size, classes=classes)
+            path.with_name(path.name + ".star").write_text(text, encoding="utf-8")
+
+
+def scores_csv(scores: Any) -> str:
+    """Return every value of scores.json as rows source, name, class, metric, value, unit."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["source", "name", "class", "metric", "value", "unit"])
+    writer.writerows(_score_rows(scores))
+    return text.getvalue()
+
+
+def _score_rows(scores: Any) -> Iterator[list[Any]]:
+    units = scores["units"]
+    for picker, entry in scores["pickers"].items():
+        for name, values in entry.items():
+            if isinstance(values, dict):
+                for metric, value in values.items():
+                    yield ["picker", picker, name, metric, value, units["pickers"].get(metric, "")]
+    for audit, values in scores["audit"].items():
+        for metric, value in values.items():
+            yield ["audit", audit, "", metric, value, units["audit"][audit].get(metric, "")]
+
+
+def provenance(result: RunResult) -> dict[str, Any]:
+    """Return what made a run: versions, seed, and the hash of the resolved scenario."""
+    text = dump(result.scenario)
+    return {
+        "schema_version": 1,
+        "simkit": version("simkit"),
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "seed": result.scenario.seed,
+        "scenario_sha256": hashlib.sha256(text.encode()).hexdigest(),
+    }
+
+
+def stages(result: RunResult) -> xr.Dataset:
+    """Return micrograph 0 at every stage, with coordinates in Å and the scenario in the attributes."""
+    if result.first is None:
+        return xr.Dataset()
+    grid = result.scenario.image.grid
+    arrays = {
+        "density": as_micrograph(result.first.density, grid, "density", ""),
+        "ideal": as_micrograph(result.first.ideal, grid, "ideal", "intensity"),
+        "micrograph": result.first.micrograph.rename("micrograph"),
+    }
+    for name, run in result.pickers.items():
+        axes = {axis: f"{axis}_{name}" for axis in grid.axes}
+        scores = as_micrograph(run.first.score_map, run.first.map_grid, f"score_{name}", "score")
+        arrays[f"score_{name}"] = scores.rename(axes)
+    return xr.Dataset(arrays, attrs={"scenario": dump(result.scenario)})

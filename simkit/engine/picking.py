@@ -1,0 +1,190 @@
+"""Pixels and templates → picks. The truth is never in scope here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from simkit.core.errors import DataError, ScenarioError
+from simkit.core.grid import FloatArray, Grid
+from simkit.core.random import stream
+from simkit.core.tables import Picks
+from simkit.correlation.bank import TemplateBank
+from simkit.engine import imaging
+from simkit.io.images import read_image
+from simkit.picker.base import Found, Sight
+from simkit.scenario.spec import Scenario
+from simkit.template.base import Surroundings
+
+PIXEL_SIZE_TOLERANCE = 0.01
+"""Relative difference between a header's and the scenario's pixel size that is still the same."""
+
+
+def draw_banks(
+    scenario: Scenario, grid: Grid, micrograph: Callable[[int], FloatArray]
+) -> dict[str, TemplateBank]:
+    """Draw every template of the scenario at all its angles.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What to look for, and the optics it is seen through.
+    grid : Grid
+        The image to search.
+    micrograph : callable
+        ``micrograph(i)`` → pixels of the scenario's own micrograph i, for templates cropped from it.
+
+    Raises
+    ------
+    ScenarioError
+        If a template cannot be drawn.
+    """
+    around = Surroundings(
+        grid=grid,
+        species=imaging.subjects(scenario),
+        optics=imaging.optics(scenario),
+        micrograph=micrograph,
+    )
+    banks = {}
+    for name, template in scenario.templates.items():
+        try:
+            banks[name] = template.bank(name, around)
+        except ScenarioError as error:
+            raise error.under("templates", name) from None
+    return banks
+
+
+def pick_image(
+    scenario: Scenario,
+    picker: str,
+    *,
+    pixels: FloatArray,
+    grid: Grid,
+    name: str,
+    replicate: int,
+    banks: Mapping[str, TemplateBank],
+    noise_spectrum: FloatArray | None = None,
+    workers: int = 1,
+) -> Found:
+    """Run one picker on one image.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Declares the picker.
+    picker : str
+        Its name.
+    pixels, grid : array, Grid
+        The image.
+    name : str
+        The micrograph's name, written into every pick.
+    replicate : int
+        Which of the run's micrographs this is; names the picker's random stream.
+    banks : mapping
+        All templates of the scenario, by name.
+    noise_spectrum : array, optional
+        The declared noise power spectrum; shown only to a picker that is an oracle.
+    workers : int
+        Threads for the transforms; the result does not depend on it.
+
+    Raises
+    ------
+    ScenarioError
+        If the search is impossible; located from the scenario's root.
+    """
+    spec = scenario.pickers[picker]
+    sight = Sight(
+        pixels=pixels,
+        grid=grid,
+        banks=[banks[t] for t in (spec.templates or banks)],
+        spacing=_net_spacing(scenario),
+        noise_spectrum=noise_spectrum if spec.oracle else None,
+        mask=None,
+        rng=stream(scenario.seed, "picker", picker, replicate),
+        workers=workers,
+    )
+    try:
+        found = spec.pick(sight)
+    except ScenarioError as error:
+        raise error.under("pickers", picker) from None
+    named = found.picks.replace(micrograph=np.full(len(found.picks), name))
+    return Found(named, found.score_map, found.map_grid, found.threshold, found.notes)
+
+
+def _net_spacing(scenario: Scenario) -> float | None:
+    spacings = [s.lattice.shortest_spacing for s in scenario.specimen.values()]
+    return min((s for s in spacings if s is not None), default=None)
+
+
+def pick_files(
+    scenario: Scenario, files: Sequence[Path], picker: str, *, workers: int = 1
+) -> tuple[Picks, dict[str, Found]]:
+    """Pick real micrographs with a scenario's templates and one of its pickers.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Its `image.pixel_size` is that of the files; an image `shape`, if given, is not used.
+    files : sequence of Path
+        Images, each searched on its own.
+    picker : str
+        Name of the picker.
+    workers : int
+        Threads for the transforms.
+
+    Returns
+    -------
+    picks : Picks
+        The micrograph column holds the files' names.
+    found : mapping
+        File name → all that the picker returned.
+
+    Raises
+    ------
+    ScenarioError
+        If there is no such picker, or a template cannot be drawn for these images.
+    DataError
+        If a file cannot be read or its header contradicts the scenario's pixel size.
+    """
+    if picker not in scenario.pickers:
+        raise ScenarioError(
+            f"there is no picker {picker!r}; there are {', '.join(scenario.pickers)}", ("pickers",)
+        )
+    found: dict[str, Found] = {}
+    banks: dict[tuple[int, ...], dict[str, TemplateBank]] = {}
+    for number, file in enumerate(files):
+        grid, pixels = _read(scenario, file)
+        if grid.shape not in banks:
+            banks[grid.shape] = draw_banks(scenario, grid, _no_micrograph)
+        if file.name in found:
+            raise DataError("two images of one name cannot be told apart in the picks; rename one", str(file))
+        found[file.name] = pick_image(
+            scenario,
+            picker,
+            pixels=pixels,
+            grid=grid,
+            name=file.name,
+            replicate=number,
+            banks=banks[grid.shape],
+            workers=workers,
+        )
+    return Picks.concat([f.picks for f in found.values()]), found
+
+
+def _read(scenario: Scenario, file: Path) -> tuple[Grid, FloatArray]:
+    image = read_image(file)
+    pixel_size = scenario.image.pixel_size
+    declared = image.pixel_size
+    if declared is not None and abs(declared / pixel_size - 1) > PIXEL_SIZE_TOLERANCE:
+        raise DataError(
+            f"the header says {declared:.4g} Å per pixel, the scenario {pixel_size:.4g} Å; "
+            f"correct image.pixel_size (or --set image.pixel_size='{declared:.4g} Å')",
+            str(file),
+        )
+    return Grid(image.pixels.shape, pixel_size), image.pixels.astype(np.float32)
+
+
+def _no_micrograph(_: int) -> FloatArray:
+    raise ScenarioError("there is no simulated micrograph to crop from here; give the crop a `file`")

@@ -1,0 +1,232 @@
+"""Realised values → micrograph and truth, in the order of the lecture.
+
+specimen   = Σ unit cell ⊗ lattice + background
+image      = level + gain · specimen ⊗ PSF
+micrograph = image + noise
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from simkit.audit.base import SpeciesRecord
+from simkit.core import fourier
+from simkit.core.errors import ScenarioError
+from simkit.core.grid import ComplexArray, FloatArray, Grid
+from simkit.core.random import stream
+from simkit.core.tables import Placements, as_micrograph
+from simkit.engine import imaging
+from simkit.engine.realisation import Realisation, realise, truth_of
+from simkit.engine.results import Simulation, Value
+from simkit.scenario.spec import Scenario
+from simkit.unit_cell.base import UnitCell
+
+SHARED_ORIENTATIONS = 4
+"""Up to so many orientations each get one product of full transforms; beyond, copies are stamped."""
+
+STAMP_MARGIN = 12
+"""Pixels around a stamped copy; the tails of its band limit beyond are below 1e-4 of its density."""
+
+NEGATIVE_TOLERANCE = 1e-3
+"""Share of the contrast by which ripples of the band limit may undershoot zero intensity."""
+
+
+def simulate_one(scenario: Scenario, replicate: int = 0) -> Simulation:
+    """Simulate one micrograph of a scenario.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        It must have an image shape.
+    replicate : int
+        Which micrograph, counted from 0.
+
+    Raises
+    ------
+    ScenarioError
+        If copies cannot be placed or an intensity is negative; located from the scenario's root.
+    """
+    values = realise(scenario, replicate)
+    density = specimen_density(scenario, values)
+    ideal = ideal_image(scenario, values, density)
+    _refuse_negative(scenario, values, ideal)
+    pixels, spectrum = _detect(scenario, values, ideal)
+    counts = any(member.counts for member in values.noise.values())
+    return Simulation(
+        micrograph=as_micrograph(
+            pixels, values.image, values.name, "e⁻/pixel" if counts else "intensity", scenario=scenario.title
+        ),
+        ideal=ideal,
+        density=_cropped(density, values),
+        transfer=imaging.transfer(scenario, values.image),
+        noise_spectrum=spectrum,
+        truth=truth_of(scenario, values),
+        species=_records(scenario, values),
+        facts=_facts(scenario, values, ideal, spectrum),
+    )
+
+
+def specimen_density(scenario: Scenario, values: Realisation) -> FloatArray:
+    """Return Σ over species (unit cell ⊗ lattice) + background, on the simulated grid."""
+    sigma = imaging.interaction(scenario)
+    total = np.zeros(values.grid.shape)
+    for name, species in scenario.specimen.items():
+        total += species_density(species.unit_cell, values.placements[name], values.grid, sigma)
+    for name, background in scenario.background.items():
+        try:
+            total += background.density(
+                grid=values.grid,
+                image=values.image,
+                periodic=scenario.image.boundary == "periodic",
+                rng=stream(scenario.seed, "background", name, values.replicate),
+            )
+        except ScenarioError as error:
+            raise error.under("background", name) from None
+    return total
+
+
+def species_density(
+    cell: UnitCell, copies: Placements, grid: Grid, interaction: float | None = None
+) -> FloatArray:
+    """Convolve a unit cell with a lattice of deltas.
+
+    Copies of one orientation share one product of transforms, F(cell) · F(deltas). Where nearly
+    every copy is turned differently, each is drawn on a small box at its sub-pixel position and
+    added: the same sum, cheaper.
+    """
+    orientations = np.unique(np.stack([copies.psi, copies.mirror], axis=1), axis=0)
+    if len(orientations) > SHARED_ORIENTATIONS:
+        return _stamped(cell, copies, grid, interaction)
+    total: ComplexArray = np.zeros(grid.frequency_radius().shape, complex)
+    for psi, mirror in orientations:
+        alike = copies.take((copies.psi == psi) & (copies.mirror == mirror))
+        deltas = fourier.delta_spectrum(grid, alike.positions(grid.ndim))
+        total += cell.spectrum(grid, angle=psi, mirror=bool(mirror), interaction=interaction) * deltas
+    return fourier.inverse(total, grid.shape)
+
+
+def _stamped(cell: UnitCell, copies: Placements, grid: Grid, interaction: float | None) -> FloatArray:
+    total = np.zeros(grid.shape)
+    box = grid.box(cell.support + STAMP_MARGIN * grid.pixel_size)
+    if any(n > m for n, m in zip(box.shape, grid.shape, strict=True)):
+        box = Grid(grid.shape, grid.pixel_size)
+    indices = np.stack(grid.indices(*copies.positions(grid.ndim)), axis=1)
+    for index, psi, mirror in zip(indices, copies.psi, copies.mirror, strict=True):
+        whole = np.round(index).astype(int)
+        spectrum = cell.spectrum(box, angle=psi, mirror=bool(mirror), interaction=interaction)
+        spectrum = spectrum * fourier.phase_ramp(box, (index - whole) * grid.pixel_size)
+        copy = fourier.corner_to_centre(fourier.inverse(spectrum, box.shape))
+        rows = [(i + np.arange(n) - n // 2) % m for i, n, m in zip(whole, box.shape, grid.shape, strict=True)]
+        total[np.ix_(*rows)] += copy
+    return total
+
+
+def ideal_image(scenario: Scenario, values: Realisation, density: FloatArray) -> FloatArray:
+    """Return level + gain · density ⊗ PSF, cropped to the image."""
+    contrast = density
+    if scenario.psf:
+        spectrum = fourier.forward(density) * imaging.transfer(scenario, values.grid)
+        contrast = fourier.inverse(spectrum, values.grid.shape)
+    return scenario.image.base_level + imaging.gain(scenario) * _cropped(contrast, values)
+
+
+def _cropped(array: FloatArray, values: Realisation) -> FloatArray:
+    before = [
+        round((i - g) / values.grid.pixel_size)
+        for i, g in zip(values.image.origin, values.grid.origin, strict=True)
+    ]
+    window = tuple(slice(b, b + n) for b, n in zip(before, values.image.shape, strict=True))
+    return np.ascontiguousarray(array[window])
+
+
+def _refuse_negative(scenario: Scenario, values: Realisation, ideal: FloatArray) -> None:
+    level = scenario.image.base_level
+    lowest = float(ideal.min())
+    if lowest >= -NEGATIVE_TOLERANCE * float(np.abs(ideal - level).max()):
+        return
+    place = np.unravel_index(int(ideal.argmin()), ideal.shape)
+    where = ", ".join(f"{axis} {i}" for axis, i in zip(values.image.axes, place, strict=True))
+    safe = level / (level - lowest)
+    advice = (
+        f"scale its weights by at most {safe:.3g}"
+        if safe > 0
+        else "make the weights positive"
+        if scenario.image.model == "intensity"
+        else "weaken the specimen"
+    )
+    if scenario.image.model == "intensity":
+        advice += f", or raise image.level to at least {level - lowest:.3g}"
+    raise ScenarioError(
+        f"the noise-free image falls to {lowest:.4g} at pixel {where}, and an intensity cannot be "
+        f"negative; {advice}",
+        _darkest_section(scenario, values, place),
+    )
+
+
+def _darkest_section(
+    scenario: Scenario, values: Realisation, place: tuple[np.intp, ...]
+) -> tuple[str | int, ...]:
+    """Return the path of the species whose copy is nearest to a pixel."""
+    nearest, path = np.inf, ("specimen",) if scenario.specimen else ("background",)
+    for name, copies in values.placements.items():
+        indices = values.image.indices(*copies.positions(values.image.ndim))
+        distance = np.sqrt(sum((i - p) ** 2 for i, p in zip(indices, place, strict=True)))
+        if len(copies) and distance.min() < nearest:
+            nearest, path = distance.min(), ("specimen", name, "unit_cell")
+    return path
+
+
+def _detect(scenario: Scenario, values: Realisation, ideal: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Apply the noise members in written order; return float32 pixels and the noise power spectrum."""
+    image = np.maximum(ideal, 0.0) if any(n.counts for n in values.noise.values()) else ideal
+    spectrum = np.zeros(values.image.frequency_radius().shape)
+    for name, member in values.noise.items():
+        rng = stream(scenario.seed, "noise", name, values.replicate)
+        mean = float(image.mean())
+        try:
+            image = member.apply(image, values.image, rng)
+        except ScenarioError as error:
+            raise error.under("noise", name) from None
+        spectrum = spectrum * member.gain(values.image) ** 2 + member.spectrum(values.image, mean)
+    return image.astype(np.float32), spectrum
+
+
+def _records(scenario: Scenario, values: Realisation) -> dict[str, SpeciesRecord]:
+    sigma = imaging.interaction(scenario)
+    return {
+        name: SpeciesRecord(
+            spectrum=partial(species.unit_cell.spectrum, interaction=sigma),
+            support=species.unit_cell.support,
+            placements=values.placements[name],
+            basis=species.lattice.basis,
+        )
+        for name, species in scenario.specimen.items()
+    }
+
+
+def total_gain(scenario: Scenario) -> float:
+    """Return micrograph units per unit of intensity: electrons per pixel after counting, else 1."""
+    product = 1.0
+    for member in scenario.noise.values():
+        product *= member.gain(scenario.image.grid)
+    return product
+
+
+def _facts(
+    scenario: Scenario, values: Realisation, ideal: FloatArray, spectrum: FloatArray
+) -> dict[str, Value]:
+    level = scenario.image.base_level
+    scale = total_gain(scenario)
+    counts = any(member.counts for member in values.noise.values())
+    variance = fourier.energy(spectrum, values.image.shape) / values.image.size
+    facts: dict[str, Value] = {
+        "peak_contrast": float(np.abs(ideal - level).max() / level) if level > 0 else None,
+        "electrons_per_pixel": float(ideal.mean()) * scale if counts else None,
+        "noise_sd": float(np.sqrt(variance)) if variance > 0 else None,
+    }
+    for name in scenario.specimen:
+        signal = imaging.copy_variance(scenario, name) * scale**2
+        facts[f"snr.{name}"] = signal / variance if variance > 0 else None
+    return facts
