@@ -38,6 +38,8 @@ class Sight:
         False where nothing may be picked.
     rng : numpy.random.Generator
         The picker's own stream.
+    workers : int
+        Threads to use; the result does not depend on it.
     """
 
     pixels: FloatArray
@@ -47,6 +49,7 @@ class Sight:
     noise_spectrum: FloatArray | None
     mask: npt.NDArray[np.bool_] | None
     rng: np.random.Generator
+    workers: int = 1
 
 
 @dataclass(frozen=True)
