@@ -143,7 +143,7 @@ class Quantity:
 
 
 def _units_required(info: core_schema.ValidationInfo) -> bool:
-    return bool(info.context) and info.context.get("units") == UNITS_REQUIRED["units"]
+    return (info.context or {}).get("units") == UNITS_REQUIRED["units"]
 
 
 def _wrong(message: str) -> PydanticCustomError:

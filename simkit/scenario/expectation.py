@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -86,15 +87,33 @@ class Expectation(Spec):
         return self
 
     @property
+    def limits_by_field(self) -> dict[str, tuple[Bound, ...]]:
+        """Every limit that is set, under the field that sets it."""
+        single = {"at_least": self.at_least, "at_most": self.at_most}
+        fields: dict[str, tuple[Bound, ...]] = {
+            n: (bound,) for n, bound in single.items() if bound is not None
+        }
+        return {**fields, "within": self.within} if self.within else fields
+
+    @property
     def limits(self) -> tuple[Bound, ...]:
         """Every limit that is set."""
-        pair = self.within or ()
-        return tuple(b for b in (self.at_least, self.at_most, *pair) if b is not None)
+        return tuple(bound for bounds in self.limits_by_field.values() for bound in bounds)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no value could hold."""
+        low, high = self._sides()
+        return max(low, default=-math.inf) > min(high, default=math.inf)
 
     def holds(self, value: float | None) -> bool:
         """Tell whether a value keeps every limit; one that does not exist never does."""
         if value is None:
             return False
-        low = [b.value for b in (self.at_least, self.within[0] if self.within else None) if b is not None]
-        high = [b.value for b in (self.at_most, self.within[1] if self.within else None) if b is not None]
-        return all(value >= b for b in low) and all(value <= b for b in high)
+        low, high = self._sides()
+        return all(value >= bound for bound in low) and all(value <= bound for bound in high)
+
+    def _sides(self) -> tuple[list[float], list[float]]:
+        pair = self.within or (None, None)
+        lower, upper = (self.at_least, pair[0]), (self.at_most, pair[1])
+        return [b.value for b in lower if b is not None], [b.value for b in upper if b is not None]

@@ -14,6 +14,9 @@ from simkit.core.quantity import Count, Index, NonNegativeNumber, PositiveLength
 from simkit.core.spec import Spec
 from simkit.lattice import AnyLattice
 from simkit.metric import AnyMetric
+from simkit.metric.base import Metric
+from simkit.metric.detection import Detection
+from simkit.metric.localisation import Localisation
 from simkit.noise import AnyNoise
 from simkit.picker import AnyPicker
 from simkit.psf import AnyPsf
@@ -87,6 +90,11 @@ class Score(Spec):
 
     metrics: tuple[AnyMetric, ...] | None = None
     """What to compute; detection and localisation by default."""
+
+    @property
+    def used_metrics(self) -> tuple[Metric, ...]:
+        """The metrics in use."""
+        return self.metrics or (Detection(), Localisation())
 
 
 class Scenario(Spec):

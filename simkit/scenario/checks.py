@@ -1,0 +1,259 @@
+"""What spans the sections of a scenario: names that must exist, models that must fit each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from simkit.core.errors import ScenarioError
+from simkit.lattice.scattered import Scattered, most_that_fit
+from simkit.scenario.expectation import Expectation
+from simkit.scenario.messages import suggestion
+from simkit.scenario.spec import Scenario
+
+Errors = Iterator[ScenarioError]
+
+RESERVED = ("all", "knows", "oracle")
+"""Names that a species cannot have, since scores.json uses them beside the classes."""
+
+REFERENCES = {"of": "specimen", "species": "specimen", "picker": "pickers", "template": "templates"}
+"""Field of a template or audit → section in which its value must be a name."""
+
+
+def check(scenario: Scenario) -> list[ScenarioError]:
+    """Return everything that cannot be right, each located from the scenario's root."""
+    rules = (
+        _shape,
+        _dimensions,
+        _phase_model,
+        _snr,
+        _names,
+        _packing,
+        _references,
+        _pickers,
+        _score,
+        _expectations,
+    )
+    return [error for rule in rules for error in rule(scenario)]
+
+
+def doubts(scenario: Scenario) -> list[ScenarioError]:
+    """Return what is probably not meant, each located from the scenario's root."""
+    return [error for rule in (_radius, _finds, _lens_without_phase) for error in rule(scenario)]
+
+
+def _shape(scenario: Scenario) -> Errors:
+    if scenario.image.shape is not None:
+        return
+    for section in ("specimen", "background", "noise", "audit"):
+        if getattr(scenario, section):
+            yield ScenarioError(
+                "needs an image to simulate; give `image.shape: [rows, columns]`, or leave this out",
+                (section,),
+            )
+
+
+def _dimensions(scenario: Scenario) -> Errors:
+    ndim = scenario.image.ndim
+    for path, spec in scenario.members():
+        explain = getattr(spec, "dimension_error", _dimension_error_of(spec))
+        if message := explain(ndim):
+            yield ScenarioError(message, path)
+
+
+def _dimension_error_of(spec: Any) -> Any:
+    existing = getattr(spec, "dimensions", frozenset({1, 2}))
+
+    def explain(ndim: int) -> str | None:
+        if ndim in existing:
+            return None
+        dimensions = " and ".join(f"{n}-D" for n in sorted(existing))
+        return f"the kind `{spec.kind}` exists only in {dimensions}; this image is {ndim}-D"
+
+    return explain
+
+
+def _phase_model(scenario: Scenario) -> Errors:
+    if scenario.image.model != "phase":
+        return
+    lenses = [name for name, psf in scenario.psf.items() if psf.electron_voltage is not None]
+    if not lenses:
+        yield ScenarioError(
+            "the phase model needs a lens with a voltage; add one of `kind: ctf` to `psf:`",
+            ("image", "model"),
+        )
+    for name in lenses[1:]:
+        yield ScenarioError(
+            f"the phase model takes exactly one lens with a voltage; there is already {lenses[0]!r}",
+            ("psf", name),
+        )
+    if scenario.image.level not in (None, 1.0):
+        yield ScenarioError("is always 1 under the phase model; leave it out", ("image", "level"))
+    cells = [(("specimen", name, "unit_cell"), s.unit_cell) for name, s in scenario.specimen.items()]
+    drawn = [(("templates", name), template) for name, template in scenario.templates.items()]
+    for path, spec in (*cells, *drawn):
+        if getattr(spec, "needs_potential", False):
+            yield ScenarioError(
+                "the phase model needs the solid's `potential:` above the solvent; "
+                "protein in ice has about `2.5 V`",
+                (*path, "potential"),
+            )
+
+
+def _snr(scenario: Scenario) -> Errors:
+    counted = False
+    for name, noise in scenario.noise.items():
+        if getattr(noise, "snr", None) is not None:
+            if not scenario.specimen:
+                yield ScenarioError(
+                    "an snr refers to a particle; add a specimen or give `sd`", ("noise", name, "snr")
+                )
+            if counted:
+                yield ScenarioError(
+                    "an snr is not defined after electrons are counted; give `sd` in electrons per pixel",
+                    ("noise", name, "snr"),
+                )
+        counted = counted or noise.counts
+
+
+def _names(scenario: Scenario) -> Errors:
+    for name in scenario.specimen:
+        if name in RESERVED:
+            yield ScenarioError(
+                f"{name!r} has a meaning of its own in scores; choose another name", ("specimen", name)
+            )
+    for section in ("specimen", "background", "psf", "noise", "templates", "pickers", "audit"):
+        seen: dict[str, str] = {}
+        for name in getattr(scenario, section):
+            if (other := seen.setdefault(name.lower(), name)) != name:
+                yield ScenarioError(
+                    f"differs from {other!r} only in upper and lower case, which some file systems confuse",
+                    (section, name),
+                )
+
+
+def _packing(scenario: Scenario) -> Errors:
+    for name, species in scenario.specimen.items():
+        lattice = species.lattice
+        if scenario.image.shape is None or not isinstance(lattice, Scattered) or lattice.min_distance == 0:
+            continue
+        periodic = scenario.image.boundary == "periodic"
+        most = max(1, math.floor(most_that_fit(scenario.image.grid, lattice.min_distance, periodic=periodic)))
+        if lattice.count > most:
+            yield ScenarioError(
+                f"{lattice.count} copies {lattice.min_distance:g} Å apart cannot stand in this image; "
+                f"even the densest packing holds only {most}",
+                ("specimen", name, "lattice", "count"),
+            )
+
+
+def _references(scenario: Scenario) -> Errors:
+    for path, spec in scenario.members():
+        if path[0] not in ("templates", "audit"):
+            continue
+        for field, section in REFERENCES.items():
+            name = getattr(spec, field, None)
+            if isinstance(name, str):
+                yield from _named(name, getattr(scenario, section), section, (*path, field))
+
+
+def _named(name: str, members: Mapping[str, Any], section: str, path: tuple[str | int, ...]) -> Errors:
+    if name not in members:
+        yield ScenarioError(f"{section} has no {name!r}{suggestion(name, list(members))}", path)
+
+
+def _pickers(scenario: Scenario) -> Errors:
+    for name, picker in scenario.pickers.items():
+        if not scenario.templates:
+            yield ScenarioError("has nothing to look for; add `templates:`", ("pickers", name))
+        for i, template in enumerate(picker.templates or () if scenario.templates else ()):
+            yield from _named(template, scenario.templates, "templates", ("pickers", name, "templates", i))
+
+
+def _score(scenario: Scenario) -> Errors:
+    if scenario.score is not None and not scenario.specimen:
+        yield ScenarioError(
+            "there is no truth to score against without a specimen; "
+            "`simkit score` judges picks of real images",
+            ("score",),
+        )
+
+
+def _expectations(scenario: Scenario) -> Errors:
+    for i, expectation in enumerate(scenario.expect):
+        known = _known_values(scenario, expectation)
+        if isinstance(known, ScenarioError):
+            yield known.under("expect", i)
+        elif expectation.metric not in known:
+            message = f"no such value {expectation.metric!r}{suggestion(expectation.metric, list(known))}"
+            yield ScenarioError(message, ("expect", i, "metric"))
+        else:
+            yield from _limits(expectation, known[expectation.metric], i)
+
+
+def _known_values(scenario: Scenario, expectation: Expectation) -> Mapping[str, str] | ScenarioError:
+    """Return every value that could be expected there and its unit, or why there is none."""
+    section = "audit" if expectation.audit is not None else "pickers"
+    name = expectation.audit or expectation.picker or ""
+    field = "audit" if expectation.audit is not None else "picker"
+    for error in _named(name, getattr(scenario, section), section, (field,)):
+        return error
+    if expectation.audit is not None:
+        if expectation.class_ != "all":
+            return ScenarioError("an audit knows no classes; leave `class:` out", ("class",))
+        return scenario.audit[name].units
+    if scenario.score is None:
+        return ScenarioError("a picker is judged only with `score: {radius: …}`; add it", ("picker",))
+    for error in _named(expectation.class_, {"all": None, **scenario.specimen}, "specimen", ("class",)):
+        return error
+    return {value: unit for m in scenario.score.used_metrics for value, unit in m.units.items()}
+
+
+def _limits(expectation: Expectation, unit: str, i: int) -> Errors:
+    for field, limits in expectation.limits_by_field.items():
+        for limit in limits:
+            if limit.unit != unit:
+                right = (
+                    f"write `{limit.value:g} {unit}`"
+                    if unit
+                    else f"it is a pure number: write `{limit.value:g}`"
+                )
+                message = f"{expectation.metric} is not in {limit.unit!r}; {right}" if limit.unit else right
+                yield ScenarioError(message, ("expect", i, field))
+    if expectation.empty:
+        yield ScenarioError(
+            "no value lies within these limits; the lower one is above the upper", ("expect", i)
+        )
+
+
+def _radius(scenario: Scenario) -> Errors:
+    if scenario.score is None:
+        return
+    for name, species in scenario.specimen.items():
+        spacing = species.lattice.shortest_spacing
+        if spacing is not None and scenario.score.radius > spacing / 2:
+            yield ScenarioError(
+                f"is more than half the spacing of {name} ({spacing:g} Å): "
+                "a pick may be matched with a neighbour",
+                ("score", "radius"),
+            )
+
+
+def _finds(scenario: Scenario) -> Errors:
+    if scenario.score is None:
+        return
+    for name, template in scenario.templates.items():
+        finds = template.finds or template.default_finds(name)
+        if scenario.specimen and finds not in scenario.specimen:
+            yield ScenarioError(
+                f"finds {finds!r}, which is no species: every match counts as one of a wrong class; "
+                f"write `finds:` with one of {', '.join(scenario.specimen)}",
+                ("templates", name),
+            )
+
+
+def _lens_without_phase(scenario: Scenario) -> Errors:
+    for name, psf in scenario.psf.items():
+        if scenario.image.model == "intensity" and psf.electron_voltage is not None:
+            yield ScenarioError("a ctf images phases; write `image.model: phase`", ("psf", name))

@@ -1,0 +1,206 @@
+"""A scenario file to a `Scenario` and back: every error at once, each with its place."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+
+from simkit.core import errors
+from simkit.core.errors import DataError, ScenarioError, dotted
+from simkit.core.paths import BASE_DIR
+from simkit.core.quantity import UNITS_REQUIRED
+from simkit.scenario.checks import check, doubts
+from simkit.scenario.messages import explained, is_echo, is_unknown_key, shown
+from simkit.scenario.source import InvalidScenarioError, Problem, SourceMap
+from simkit.scenario.spec import Scenario
+from simkit.scenario.yamltree import Tree, read_tree
+
+MAX_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A valid scenario and the text it came from.
+
+    Attributes
+    ----------
+    scenario : Scenario
+        The experiment.
+    source : SourceMap
+        Turns the path of a later error into its place in the file.
+    warnings : tuple of Problem
+        What is doubtful but not wrong.
+    """
+
+    scenario: Scenario
+    source: SourceMap
+    warnings: tuple[Problem, ...] = ()
+
+
+def load(path: str | Path, *, overrides: Sequence[str] = (), seed: int | None = None) -> Loaded:
+    """Read a scenario file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A YAML 1.2 file.
+    overrides : sequence of str
+        ``"noise.shot.dose=5 e/Å²"``: dotted paths (list entries by number) and YAML values that
+        replace or add to what the file says.
+    seed : int, optional
+        Replaces the file's seed.
+
+    Raises
+    ------
+    InvalidScenarioError
+        If anything in the file or in an override is wrong; lists all of it.
+    DataError
+        If the file cannot be read.
+    """
+    name, text = str(path), _text(path)
+    tree = read_tree(text)
+    source = SourceMap(name, text, tree.keys, tree.values)
+    faults = [source.at(fault.index, fault.message, fault.path) for fault in tree.faults]
+    if not tree.readable:
+        raise InvalidScenarioError(faults)
+    if not isinstance(tree.data, dict):
+        raise InvalidScenarioError([*faults, source.at(0, _not_a_mapping(tree.data))])
+    source, refused = _override(tree, source, overrides, seed)
+    known = {fault.path for fault in tree.faults}
+    return _validated(tree.data, source, Path(path).parent, [*faults, *refused], known)
+
+
+def dump(scenario: Scenario) -> str:
+    """Write a scenario as YAML: canonical units, every default spelled out, the same text every time.
+
+    Loading the text gives an equal scenario.
+    """
+    plain = _tidy(scenario.model_dump(mode="json", by_alias=True))
+    data = {key: value for key, value in plain.items() if value not in ({}, [], "")}
+    writer: Any = YAML(typ="safe", pure=True)
+    writer.default_flow_style = None
+    writer.allow_unicode = True
+    writer.width = 1 << 20
+    writer.sort_base_mapping_type_on_output = False
+    writer.representer.ignore_aliases = lambda *_: True
+    stream = io.StringIO()
+    writer.dump(data, stream)
+    return stream.getvalue()
+
+
+def _tidy(value: Any) -> Any:
+    """Leave out what is None and put `kind` first."""
+    if isinstance(value, dict):
+        first = {"kind": value["kind"]} if "kind" in value else {}
+        return first | {key: _tidy(item) for key, item in value.items() if item is not None}
+    return [_tidy(item) for item in value] if isinstance(value, list) else value
+
+
+def _text(path: str | Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise DataError("there is no such file", str(path)) from None
+    except IsADirectoryError:
+        raise DataError("this is a folder; name the scenario file in it", str(path)) from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot be read: {error}", str(path)) from None
+    if len(content) > MAX_BYTES:
+        raise DataError("larger than 1 MiB, which no scenario needs; put long lists into files", str(path))
+    return _decoded(content, str(path))
+
+
+def _decoded(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        readable = content[: error.start].decode("utf-8-sig")
+        message = f"byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8 text"
+        raise InvalidScenarioError([SourceMap(name, readable).at(len(readable), message)]) from None
+
+
+def _not_a_mapping(data: Any) -> str:
+    if data is None:
+        return "the file says nothing; `simkit new lecture` writes a scenario to start from"
+    return f"a scenario is a mapping of sections (schema_version, image, specimen, …), not {shown(data)}"
+
+
+def _override(
+    tree: Tree, source: SourceMap, overrides: Sequence[str], seed: int | None
+) -> tuple[SourceMap, list[Problem]]:
+    refused: list[Problem] = []
+    placed: dict[errors.Path, str] = {}
+    for text in overrides:
+        written = text.partition("=")[0]
+        option = f"--set {written.strip()}"
+        try:
+            placed[_set(tree.data, written, _value(text))] = option
+        except ScenarioError as error:
+            refused.append(Problem(error.message, error.path, option))
+    if seed is not None:
+        tree.data["seed"] = seed
+        placed[("seed",)] = "--seed"
+    return replace(source, overrides=placed), refused
+
+
+def _value(text: str) -> Any:
+    _, equals, value = text.partition("=")
+    if not equals:
+        raise ScenarioError(f"{text!r} sets nothing; write `--set noise.shot.dose='5 e/Å²'`")
+    tree = read_tree(value)
+    if tree.faults:
+        raise ScenarioError(tree.faults[0].message)
+    return tree.data
+
+
+def _set(data: Any, written: str, value: Any) -> errors.Path:
+    """Put a value at a dotted path, making the mappings that lead to it; return the path."""
+    parts = written.strip().split(".")
+    if not all(parts):
+        raise ScenarioError(f"{written!r} is no path; write names with dots between: noise.shot.dose")
+    path: errors.Path = ()
+    for i, part in enumerate(parts):
+        key = _key(data, part, path)
+        path = (*path, key)
+        if i == len(parts) - 1:
+            data[key] = value
+        elif isinstance(data, dict):
+            data = data.setdefault(key, {})
+        else:
+            data = data[key]
+    return path
+
+
+def _key(data: Any, part: str, path: errors.Path) -> str | int:
+    if isinstance(data, dict):
+        return part
+    if not isinstance(data, list):
+        raise ScenarioError(f"{dotted(path)} is {shown(data)}, so there is no {part!r} in it")
+    if not re.fullmatch(r"\d{1,9}", part) or int(part) >= len(data):
+        raise ScenarioError(f"{dotted(path)} is a list; its entries are 0 to {len(data) - 1}, not {part}")
+    return int(part)
+
+
+def _validated(
+    data: dict[str, Any], source: SourceMap, folder: Path, problems: list[Problem], known: set[errors.Path]
+) -> Loaded:
+    try:
+        scenario = Scenario.model_validate(data, context=UNITS_REQUIRED | {BASE_DIR: str(folder)})
+    except ValidationError as error:
+        for details in error.errors():
+            found = explained(details, data, Scenario)
+            if not is_echo(details) and not any(found.path[: len(path)] == path for path in known):
+                problems.append(source.problem(found, at_key=is_unknown_key(details)))
+        raise InvalidScenarioError(problems) from None
+    problems += [source.problem(error) for error in check(scenario)]
+    if problems:
+        raise InvalidScenarioError(problems)
+    return Loaded(scenario, source, tuple(source.problem(e, warning=True) for e in doubts(scenario)))
