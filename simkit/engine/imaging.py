@@ -15,7 +15,8 @@ def interaction(scenario: Scenario) -> float | None:
     """Return σ in rad/(V·Å) under the phase model, None under the intensity model."""
     if scenario.image.model == "intensity":
         return None
-    return interaction_constant(next(p.electron_voltage for p in scenario.psf.values() if p.electron_voltage is not None))
+    voltages = (member.electron_voltage for member in scenario.psf.values())
+    return interaction_constant(next(v for v in voltages if v is not None))
 
 
 def gain(scenario: Scenario) -> float:

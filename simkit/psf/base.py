@@ -34,6 +34,6 @@ class Psf(Spec):
         """Return the radius in Å beyond which the PSF is negligible on this grid."""
 
     @property
-    def voltage(self) -> float | None:
+    def electron_voltage(self) -> float | None:
         """Accelerating voltage in kV of an electron lens; None for anything else."""
         return None
