@@ -6,7 +6,7 @@ import numpy as np
 
 from simkit.core import fourier
 from simkit.core.grid import ComplexArray, FloatArray, Grid
-from simkit.scenario.spec import Scenario
+from simkit.scenario.spec import Scenario, Species
 from simkit.template.base import Optics, Subject
 from simkit.theory.electron import interaction_constant
 
@@ -48,16 +48,14 @@ def optics(scenario: Scenario) -> Optics | None:
 def subjects(scenario: Scenario) -> dict[str, Subject]:
     """Return every species as templates see it."""
     sigma = interaction(scenario)
-    return {
-        name: Subject(
-            spectrum=lambda grid, angle, cell=species.unit_cell: cell.spectrum(
-                grid, angle=angle, interaction=sigma
-            ),
-            support=species.unit_cell.support,
-            symmetry=species.symmetry,
-        )
-        for name, species in scenario.specimen.items()
-    }
+    return {name: _subject(species, sigma) for name, species in scenario.specimen.items()}
+
+
+def _subject(species: Species, sigma: float | None) -> Subject:
+    def spectrum(grid: Grid, angle: float) -> ComplexArray:
+        return species.unit_cell.spectrum(grid, angle=angle, interaction=sigma)
+
+    return Subject(spectrum=spectrum, support=species.unit_cell.support, symmetry=species.symmetry)
 
 
 def image_of_copy(scenario: Scenario, species: str) -> tuple[FloatArray, Grid]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from simkit.core.tables import as_micrograph
+from simkit.core.tables import Picks, Truth, as_micrograph
 from simkit.engine.results import RunResult
 from simkit.io.atomic import replace_directory
 from simkit.io.csv_tables import table_csv
@@ -75,14 +75,16 @@ def _write_images(result: RunResult, folder: Path) -> None:
             np.save(folder / "micrographs" / f"{name}.npy", pixels, allow_pickle=False)
     if image.ndim == 2:
         names = [f"micrographs/{name}.mrc" for name in result.micrograph_names]
-        voltage = next((p.voltage for p in result.scenario.psf.values() if p.voltage), None)
+        voltage = next(filter(None, (lens.electron_voltage for lens in result.scenario.psf.values())), None)
         text = micrographs_star(names, pixel_size=image.pixel_size, voltage=voltage)
-        (folder / "micrographs" / "micrographs.star").write_text(text, encoding="utf-8")
+        (folder / "micrographs.star").write_text(text, encoding="utf-8")
 
 
 def _write_tables(result: RunResult, folder: Path) -> None:
     ndim = result.scenario.image.ndim
-    tables = {Path("truth"): result.truth} if len(result.scenario.specimen) else {}
+    tables: dict[Path, Truth | Picks] = {}
+    if result.scenario.specimen:
+        tables[Path("truth")] = result.truth
     tables |= {Path("picks") / name: run.picks for name, run in result.pickers.items()}
     classes = list(result.scenario.specimen)
     for name, table in tables.items():

@@ -169,12 +169,10 @@ def _overlaps(scenario: Scenario, realisation: Realisation) -> dict[str, FloatAr
     ndim = realisation.image.ndim
     names = list(realisation.placements)
     points = [np.stack(realisation.placements[n].positions(ndim), axis=1) for n in names]
-    radii = np.concatenate(
-        [np.full(len(p), scenario.specimen[n].unit_cell.support) for n, p in zip(names, points, strict=True)]
-        or [[]]
-    )
-    if len(radii) == 0:
+    if not any(len(p) for p in points):
         return {n: np.zeros(0) for n in names}
+    supports = [scenario.specimen[n].unit_cell.support for n in names]
+    radii = np.repeat(supports, [len(p) for p in points])
     everything = np.concatenate(points)
     box = None
     if scenario.image.boundary == "periodic":

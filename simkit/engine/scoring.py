@@ -11,17 +11,9 @@ from simkit.audit.base import Measurement
 from simkit.core.tables import Picks, Truth
 from simkit.engine.results import Judgement, Value
 from simkit.matching.optimal import match
-from simkit.metric import FAMILY as METRICS
-from simkit.metric.base import Comparison, Metric
+from simkit.metric.base import Comparison
 from simkit.scenario.expectation import Expectation
 from simkit.scenario.spec import Scenario, Score
-
-DEFAULT_METRICS = ("detection", "localisation")
-
-
-def metrics_of(score: Score) -> tuple[Metric, ...]:
-    """Return the metrics of a score section, detection and localisation by default."""
-    return score.metrics or tuple(METRICS.kind(kind)() for kind in DEFAULT_METRICS)  # type: ignore[return-value]
 
 
 def judge(
@@ -72,7 +64,7 @@ def _values(
         ndim=ndim,
     )
     values: dict[str, Value] = {}
-    for metric in metrics_of(score):
+    for metric in score.used_metrics:
         values |= metric.score(comparison)
     return values
 
@@ -133,7 +125,7 @@ def _outcome(
 
 
 def _units(scenario: Scenario) -> dict[str, Any]:
-    scored = metrics_of(scenario.score) if scenario.score else ()
+    scored = scenario.score.used_metrics if scenario.score else ()
     return {
         "pickers": {name: unit for metric in scored for name, unit in metric.units.items()},
         "audit": {name: dict(audit.units) for name, audit in scenario.audit.items()},

@@ -169,7 +169,8 @@ def _darkest_section(
     scenario: Scenario, values: Realisation, place: tuple[np.intp, ...]
 ) -> tuple[str | int, ...]:
     """Return the path of the species whose copy is nearest to a pixel."""
-    nearest, path = np.inf, ("specimen",) if scenario.specimen else ("background",)
+    nearest = np.inf
+    path: tuple[str | int, ...] = ("specimen",) if scenario.specimen else ("background",)
     for name, copies in values.placements.items():
         indices = values.image.indices(*copies.positions(values.image.ndim))
         distance = np.sqrt(sum((i - p) ** 2 for i, p in zip(indices, place, strict=True)))
