@@ -21,16 +21,17 @@ class SpeciesRecord:
     Attributes
     ----------
     spectrum : callable
-        ``spectrum(grid)`` → spectrum of the density of one unturned copy, centred on index 0.
+        ``spectrum(grid, angle=0.0, mirror=False)`` → spectrum of the density of one copy, turned by
+        R(angle)·M and centred on index 0.
     support : float
         Radius in Å.
     placements : Placements
         Where copies were put, those beyond the border of an open image included.
-    basis : array, shape (2, 2), or None
+    basis : array, shape (ndim, ndim), or None
         Lattice vectors (rows a, b; columns y, x) in Å, of a net.
     """
 
-    spectrum: Callable[[Grid], ComplexArray]
+    spectrum: Callable[..., ComplexArray]
     support: float
     placements: Placements
     basis: FloatArray | None

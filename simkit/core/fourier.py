@@ -168,6 +168,40 @@ def spectrum_at(image: FloatArray, pixel_size: float, frequencies: Sequence[Floa
     return result.reshape(mesh[0].shape)
 
 
+def interpolate(image: FloatArray, indices: Sequence[FloatArray]) -> FloatArray:
+    """Evaluate a periodic image between its pixels, exactly for a band-limited one.
+
+    Parameters
+    ----------
+    image : array
+        Samples.
+    indices : sequence of arrays
+        Real-valued pixel indices, one array an axis, broadcasting to one shape. Those outside wrap.
+
+    Returns
+    -------
+    array of the indices' common shape, float64
+    """
+    mesh = np.broadcast_arrays(*indices)
+    turns = [np.asarray(index, float).ravel() / n for index, n in zip(mesh, image.shape, strict=True)]
+    spectrum = zero_nyquist(scipy.fft.fftn(np.asarray(image, float)), image.shape)
+    transform = finufft.nufft1d2 if image.ndim == 1 else finufft.nufft2d2
+    values = transform(
+        *[2 * np.pi * (t - np.round(t)) for t in turns],
+        spectrum,
+        eps=NUFFT_PRECISION,
+        isign=1,
+        modeord=1,
+        nthreads=1,
+    )
+    return values.real.reshape(mesh[0].shape) / image.size
+
+
+def periodogram(image: FloatArray) -> FloatArray:
+    """Return |F|² of a real image over the whole plane, zero frequency at the central pixel n // 2."""
+    return power(corner_to_centre(scipy.fft.fftn(image)))
+
+
 def resample(image: FloatArray, shape: Sequence[int]) -> FloatArray:
     """Resample a periodic image to another number of pixels over the same field (Fourier crop or pad).
 

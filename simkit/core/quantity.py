@@ -186,6 +186,6 @@ def fold(symmetry: str) -> int:
     return int(symmetry[1:])
 
 
-def wrap_angle(angle: Any, period: float = 360.0) -> Any:
-    """Fold an angle or array of angles (degrees) into [−period/2, period/2)."""
+def wrap_angle(angle: Any, period: Any = 360.0) -> Any:
+    """Fold an angle or array of angles (degrees) into [−period/2, period/2); periods may differ."""
     return (angle + period / 2) % period - period / 2
