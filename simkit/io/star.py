@@ -46,40 +46,37 @@ DECIMALS = 6
 """Decimals of positions (px) and angles (°): they read back within 1e-6."""
 
 
-def picks_star(
-    picks: Picks, *, pixel_size: float, classes: Sequence[str], files: Mapping[str, str] | None = None
-) -> str:
-    """Return picks as a STAR file: an optics table, then one row a particle.
+def points_star(table: Picks | Truth, *, pixel_size: float, classes: Sequence[str]) -> str:
+    """Return positions as a STAR file: an optics table, then one row a particle.
 
     Parameters
     ----------
-    picks : Picks
-        What to write.
+    table : Picks or Truth
+        What to write; its `micrograph` becomes ``rlnMicrographName``.
     pixel_size : float
         Å of the micrographs.
     classes : sequence of str
         Species in the order of their ``rlnClassNumber``, from 1; any other class is number 0.
-    files : mapping, optional
-        Name of a micrograph → its file, for ``rlnMicrographName``; the name itself by default.
     """
-    columns = _particle_columns(picks, pixel_size, classes, files or {})
-    columns["simkitTemplate"] = [_word(name) for name in picks["template"]]
-    columns["rlnAutopickFigureOfMerit"] = [_exact(score) for score in picks["score"]]
-    return _star(optics=_optics_columns(pixel_size), particles=columns)
+    numbers = {name: str(i) for i, name in enumerate(classes, start=1)}
+    columns = {
+        "rlnMicrographName": [_word(name) for name in table["micrograph"]],
+        "rlnCoordinateX": [_fixed(x) for x in table["x"] / pixel_size],
+        "rlnCoordinateY": [_fixed(y) for y in table["y"] / pixel_size],
+        "rlnAnglePsi": [_fixed(psi) for psi in wrap_angle(-table["psi"])],
+        "rlnClassNumber": [numbers.get(name, "0") for name in table["class"].tolist()],
+        "simkitClass": [_word(name) for name in table["class"]],
+        "rlnOpticsGroup": ["1"] * len(table),
+    }
+    if isinstance(table, Truth):
+        columns["simkitMirror"] = [str(int(mirror)) for mirror in table["mirror"]]
+    else:
+        columns["simkitTemplate"] = [_word(name) for name in table["template"]]
+        columns["rlnAutopickFigureOfMerit"] = [_exact(score) for score in table["score"]]
+    return _star(optics=_optics_group(pixel_size), particles=columns)
 
 
-def truth_star(
-    truth: Truth, *, pixel_size: float, classes: Sequence[str], files: Mapping[str, str] | None = None
-) -> str:
-    """Return the true positions as a STAR file; parameters as for `picks_star`."""
-    columns = _particle_columns(truth, pixel_size, classes, files or {})
-    columns["simkitMirror"] = [str(int(mirror)) for mirror in truth["mirror"]]
-    return _star(optics=_optics_columns(pixel_size), particles=columns)
-
-
-def micrographs_star(
-    files: Sequence[str], *, pixel_size: float, optics: Mapping[str, float] | None = None
-) -> str:
+def micrographs_star(files: Sequence[str], *, pixel_size: float, voltage: float | None = None) -> str:
     """Return the list of micrographs as a RELION 3.1 STAR file.
 
     Parameters
@@ -88,34 +85,21 @@ def micrographs_star(
         ``rlnMicrographName`` of each.
     pixel_size : float
         Å.
-    optics : mapping, optional
-        More columns of the optics group, for example ``{"rlnVoltage": 300.0}``.
+    voltage : float, optional
+        kV.
     """
+    optics = _optics_group(pixel_size)
+    if voltage is not None:
+        optics["rlnVoltage"] = [_exact(voltage)]
     micrographs = {"rlnMicrographName": [_word(f) for f in files], "rlnOpticsGroup": ["1"] * len(files)}
-    return _star(optics=_optics_columns(pixel_size, optics or {}), micrographs=micrographs)
+    return _star(optics=optics, micrographs=micrographs)
 
 
-def _optics_columns(pixel_size: float, more: Mapping[str, float] | None = None) -> dict[str, list[str]]:
+def _optics_group(pixel_size: float) -> dict[str, list[str]]:
     return {
         "rlnOpticsGroupName": [OPTICS_GROUP],
         "rlnOpticsGroup": ["1"],
         "rlnMicrographPixelSize": [_exact(pixel_size)],
-        **{tag: [_exact(value)] for tag, value in (more or {}).items()},
-    }
-
-
-def _particle_columns(
-    table: Picks | Truth, pixel_size: float, classes: Sequence[str], files: Mapping[str, str]
-) -> dict[str, list[str]]:
-    numbers = {name: str(i) for i, name in enumerate(classes, start=1)}
-    return {
-        "rlnMicrographName": [_word(files.get(name, name)) for name in table["micrograph"].tolist()],
-        "rlnCoordinateX": [_fixed(x) for x in table["x"] / pixel_size],
-        "rlnCoordinateY": [_fixed(y) for y in table["y"] / pixel_size],
-        "rlnAnglePsi": [_fixed(psi) for psi in wrap_angle(-table["psi"])],
-        "rlnClassNumber": [numbers.get(name, "0") for name in table["class"].tolist()],
-        "simkitClass": [_word(name) for name in table["class"]],
-        "rlnOpticsGroup": ["1"] * len(table),
     }
 
 

@@ -5,14 +5,22 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
+from simkit.core.errors import ScenarioError
 from simkit.core.grid import ComplexArray, FloatArray, Grid
 from simkit.core.quantity import PositiveAngle, Symmetry, fold
 from simkit.core.spec import Spec
 from simkit.correlation.bank import TemplateBank, standardised
+
+FLAT = 1e-9
+"""Span of a view, relative to its largest value, below which it is constant but for rounding."""
+
+
+Contrast = Literal["bright", "dark"]
+"""Whether a particle is brighter or darker than what is around it."""
 
 
 class Rotations(Spec):
@@ -96,8 +104,16 @@ class Template(Spec):
     rotations: Rotations | None = None
     """In-plane angles to try; only the drawn one by default."""
 
-    symmetry: Symmetry = "C1"
-    """Cyclic symmetry: angles beyond 360°/n are not tried again."""
+    symmetry: Symmetry | None = None
+    """Cyclic symmetry: angles beyond 360°/n are not tried again. C1 by default."""
+
+    def dimension_error(self, ndim: int) -> str | None:
+        """Say why the template cannot be drawn in so many dimensions; None if it can."""
+        if ndim not in self.dimensions:
+            return f"there is no such template in {ndim}-D"
+        if ndim == 1 and self.rotations is not None:
+            return "there are no rotations in 1-D; leave `rotations:` out"
+        return None
 
     @abstractmethod
     def views(self, angles: FloatArray, around: Surroundings) -> tuple[FloatArray, float]:
@@ -129,7 +145,7 @@ class Template(Spec):
 
     def effective_symmetry(self, around: Surroundings) -> str:
         """Return the symmetry that the angles are divided by."""
-        return self.symmetry
+        return self.symmetry or "C1"
 
     def bank(self, name: str, around: Surroundings) -> TemplateBank:
         """Return every view of the template, each with zero mean and unit energy.
@@ -139,9 +155,13 @@ class Template(Spec):
         ScenarioError
             If a view is constant, so that nothing could be found with it.
         """
+        if error := self.dimension_error(around.grid.ndim):
+            raise ScenarioError(error)
         symmetry = self.effective_symmetry(around)
         angles = self.rotations.angles(symmetry) if self.rotations else np.zeros(1)
         images, support = self.views(angles, around)
+        if any(np.ptp(view) <= FLAT * np.abs(view).max() for view in images):
+            raise ScenarioError("the template is constant, so it is like every place; give it some contrast")
         return TemplateBank(
             name=name,
             finds=self.finds or self.default_finds(name),

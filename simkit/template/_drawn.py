@@ -1,0 +1,98 @@
+"""What templates drawn from a density share: the optics they are seen through, or their contrast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+
+from simkit.core import fourier
+from simkit.core.grid import ComplexArray, FloatArray, Grid
+from simkit.template._views import middle, refuse_larger
+from simkit.template.base import Contrast, Optics, Surroundings, Template
+
+SOFT_EDGE = 3
+"""Pixels beyond the support in which the soft edge of a drawing still shows."""
+
+
+def imaged_views(
+    spectrum: Callable[[Grid, float], ComplexArray],
+    *,
+    angles: FloatArray,
+    support: float,
+    image: Grid,
+    optics: Optics | None,
+) -> FloatArray:
+    """Image a density at each angle: its spectrum times the transfer function.
+
+    Parameters
+    ----------
+    spectrum : callable
+        ``spectrum(grid, angle)`` → spectrum of the density centred on index 0.
+    angles : array, shape (n,)
+        Degrees, +x turned towards +y.
+    support : float
+        Radius in Å of the density.
+    image : Grid
+        The image to search; a view is not larger.
+    optics : Optics or None
+        None leaves the density as it is.
+
+    Returns
+    -------
+    array, shape (n, odd, odd) or (n, odd)
+        Support, soft edge and the fringes of the optics; cut to the image where fringes exceed it.
+
+    Raises
+    ------
+    ScenarioError
+        If the density itself is larger than the image.
+    """
+    edge = SOFT_EDGE * image.pixel_size
+    fringes = optics.support if optics else 0.0
+    refuse_larger([2 * support] * image.ndim, image)
+    wanted = image.box(support + edge + fringes).shape
+    shape = [min(side, n - 1 + n % 2) for side, n in zip(wanted, image.shape, strict=True)]
+    # Fringes that leave the view have as much room again before they would wrap into it.
+    side = fourier.fast_length(image.box(support + edge + 2 * fringes).shape[0])
+    grid = Grid((side,) * image.ndim, image.pixel_size)
+    transfer = optics.transfer(grid) if optics else 1.0
+    return np.array([middle(spectrum(grid, angle) * transfer, grid, shape) for angle in angles])
+
+
+class Drawn(Template):
+    """A template drawn from a density."""
+
+    optics: Literal["scenario", "none"]
+    """scenario: seen through the scenario's own psf; none: the density itself, in the stated contrast."""
+
+    contrast: Contrast | None = None
+    """bright: density is bright in the micrographs; dark: density is dark. Only with `optics: none`."""
+
+    @model_validator(mode="after")
+    def _contrast_is_known_once(self) -> Self:
+        if self.optics == "none" and self.contrast is None:
+            raise PydanticCustomError(
+                "contrast", "without optics, say what the particle looks like: `contrast: bright` or `dark`"
+            )
+        if self.optics == "scenario" and self.contrast is not None:
+            raise PydanticCustomError(
+                "contrast",
+                "the scenario's optics give the contrast; leave `contrast:` out, or write `optics: none`",
+            )
+        return self
+
+    def drawn_views(
+        self,
+        spectrum: Callable[[Grid, float], ComplexArray],
+        support: float,
+        angles: FloatArray,
+        around: Surroundings,
+    ) -> FloatArray:
+        """Return the views of a density, imaged as the template asks."""
+        optics = around.optics if self.optics == "scenario" else None
+        views = imaged_views(spectrum, angles=angles, support=support, image=around.grid, optics=optics)
+        return -views if self.contrast == "dark" else views
