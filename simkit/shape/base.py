@@ -31,6 +31,10 @@ class Shape(Spec):
     weight: Number = 1.0
     """Density at the densest point."""
 
+    def dimension_error(self, ndim: int) -> str | None:
+        """Say why the shape cannot be drawn in so many dimensions; None if it can."""
+        return None if ndim in self.dimensions else f"there is no such shape in {ndim}-D"
+
     @abstractmethod
     def transform(self, frequencies: Sequence[FloatArray]) -> ComplexArray | FloatArray:
         """Return ∫ s(r) e^(−2πi k·r) dr of the shape at the origin with unit weight.

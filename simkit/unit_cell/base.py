@@ -16,6 +16,10 @@ class UnitCell(Spec):
     dimensions: ClassVar[frozenset[int]] = frozenset({2})
     """Numbers of dimensions in which the kind exists."""
 
+    def dimension_error(self, ndim: int) -> str | None:
+        """Say why the cell cannot be drawn in so many dimensions; None if it can."""
+        return None if ndim in self.dimensions else f"there is no such unit cell in {ndim}-D"
+
     @abstractmethod
     def spectrum(
         self, grid: Grid, *, angle: float = 0.0, mirror: bool = False, interaction: float | None = None
