@@ -1,0 +1,93 @@
+"""The README is true: its blocks are run, its transcript is what is printed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.M | re.S)
+
+
+def blocks(language: str) -> list[str]:
+    return [text for name, text in BLOCKS if name == language]
+
+
+def simkit(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "simkit.cli.main", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("readme")
+    for text in blocks("yaml"):
+        name = re.match(r"# ([\w-]+\.yaml)", text)
+        assert name, "a YAML block starts with a comment that names its file"
+        (folder / name[1]).write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_quick_start_is_two_one_line_commands() -> None:
+    section = README.split("## Quick start")[1].split("\n## ")[0]
+    found = re.findall(r"^```sh\n(.*?)^```$", section, flags=re.M | re.S)
+    assert len(found) == 2
+    assert all(command.count("\n") == 1 for command in found)
+    assert "scenarios/lecture/hemocyanin.yaml" in found[0]
+    assert "pytest" in found[1]
+
+
+def test_quick_start_names_what_exists() -> None:
+    command = shlex.split(blocks("sh")[0].split("&&")[-1])
+    assert command[0] == ".venv/bin/simkit"
+    assert simkit("check", command[-1], cwd=ROOT).returncode == 0
+
+
+def test_the_transcript_is_what_is_printed(folder: Path) -> None:
+    transcript = blocks("console")[0]
+    command, expected = transcript.split("\n", 1)
+    assert command.startswith("$ simkit ")
+    done = simkit(*shlex.split(command.removeprefix("$ simkit ")), cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == expected.split()
+
+
+def test_every_scenario_is_valid(folder: Path) -> None:
+    for file in folder.glob("*.yaml"):
+        assert simkit("check", file.name, cwd=folder).returncode == 0
+
+
+@pytest.mark.parametrize("number", range(len(blocks("python"))))
+def test_python_blocks_run(folder: Path, number: int) -> None:
+    code = blocks("python")[number]
+    if "class Cross" in code:
+        code += "\nfrom simkit.core.grid import Grid\nfrom simkit.shape.base import draw\n"
+        code += "total = draw([Cross(length=40.0, width=10.0)], Grid((64, 64), 2.0))[0, 0].real * 4\n"
+        code += "print(abs(total - 700.0) < 1e-9)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() in ("True", "1.0") or float(done.stdout) > 0.9
+
+
+def test_the_conventions_are_those_of_the_code() -> None:
+    import simkit.core
+
+    stated = " ".join((simkit.core.__doc__ or "").split("-----------")[1].split())
+    quoted = " ".join(README.split("## Conventions")[1].split("\n## ")[0].replace("**", "").split())
+    for sentence in stated.split(". "):
+        assert sentence.strip(" .`").replace("`", "") in quoted.replace("`", ""), sentence
+
+
+def test_paths_named_in_the_readme_exist() -> None:
+    for path in re.findall(r"`((?:scenarios|docs|tests|simkit)/[\w/.-]+)`", README):
+        assert (ROOT / path).exists(), path
+    for path in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README):
+        assert (ROOT / path).exists(), path

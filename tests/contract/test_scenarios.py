@@ -1,0 +1,93 @@
+"""Every scenario that comes with simkit is valid, explained by a comment, and does what it expects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simkit.core.family import Family
+from simkit.engine.pipeline import run_scenario
+from simkit.scenario.loading import dump, load
+from simkit.scenario.spec import Scenario
+
+ROOT = Path(__file__).parents[2] / "scenarios"
+FILES = sorted(ROOT.rglob("*.yaml"))
+SIMULATED = [f for f in FILES if load(f).scenario.simulates]
+SLOW = {"hemocyanin.yaml"}
+DRAWN = ("shape", "unit_cell", "lattice", "background", "psf", "noise")
+FAMILIES = (*DRAWN, "template", "threshold", "picker", "audit")
+
+
+def name(file: Path) -> str:
+    return str(file.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("file", FILES, ids=name)
+def test_it_says_what_it_shows(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith("# "), "a header comment says what the scenario shows"
+    scenario = load(file).scenario
+    assert scenario.title
+    assert scenario.expect or not scenario.simulates, "`expect:` says what must hold"
+
+
+@pytest.mark.parametrize("file", FILES, ids=name)
+def test_it_is_written_back_whole(file: Path, tmp_path: Path) -> None:
+    scenario = load(file).scenario
+    again = tmp_path / "again.yaml"
+    again.write_text(dump(scenario), encoding="utf-8")
+    assert load(again).scenario == scenario
+
+
+@pytest.mark.parametrize("file", SIMULATED, ids=name)
+def test_it_does_what_it_expects(file: Path) -> None:
+    scenario = load(file).scenario
+    if file.name in SLOW:
+        scenario = scenario.model_copy(update={"replicates": 1})
+    result = run_scenario(scenario, workers=1)
+    failed = [outcome for outcome in result.scores["expectations"] if not outcome["passed"]]
+    assert failed == []
+
+
+def kinds_in(scenario: Scenario) -> set[tuple[str, str]]:
+    found = set()
+
+    def walk(value: object) -> None:
+        if isinstance(value, dict):
+            for child in value.values():
+                walk(child)
+        elif isinstance(value, (list, tuple)):
+            for child in value:
+                walk(child)
+        elif hasattr(value, "__pydantic_fields__"):
+            if hasattr(value, "kind"):
+                found.add((type(value).__module__.split(".")[1], value.kind))
+            for field in type(value).model_fields:
+                walk(getattr(value, field))
+
+    walk(scenario)
+    return found
+
+
+def test_every_kind_has_a_scenario() -> None:
+    import importlib
+
+    shown = set().union(*(kinds_in(load(file).scenario) for file in FILES))
+    families = [
+        "shape",
+        "unit_cell",
+        "lattice",
+        "background",
+        "psf",
+        "noise",
+        "template",
+        "threshold",
+        "picker",
+        "audit",
+    ]
+    missing = []
+    for family in families:
+        members: Family = importlib.import_module(f"simkit.{family}").FAMILY
+        missing += [(family, kind) for kind in members.builtins if (family, kind) not in shown]
+    assert missing == []
