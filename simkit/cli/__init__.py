@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line: thin commands over the engine. Heavy imports live inside the commands."""

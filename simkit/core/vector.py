@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import model_validator
+from pydantic import ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 from simkit.core.quantity import Length
 from simkit.core.spec import Spec
+
+
+def _or_list(schema: dict[str, Any]) -> None:
+    """Let the JSON Schema of a position accept the list that the model accepts."""
+    mapping = dict(schema)
+    listed = {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 2}
+    schema.clear()
+    schema["anyOf"] = [listed, mapping]
 
 
 class Vector(Spec):
@@ -16,6 +24,8 @@ class Vector(Spec):
 
     Written `[y, x]` (`[x]` in one dimension) or `{y: …, x: …}`; y points down the screen.
     """
+
+    model_config = ConfigDict(json_schema_extra=_or_list)
 
     y: Length = 0.0
     x: Length = 0.0

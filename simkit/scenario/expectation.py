@@ -6,15 +6,24 @@ import math
 import re
 from typing import Any
 
-from pydantic import Field, model_serializer, model_validator
+from pydantic import ConfigDict, Field, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from simkit.core.quantity import DIMENSIONS, shortest
 from simkit.core.spec import Spec
 
 
+def _as_written(schema: dict[str, Any]) -> None:
+    """Make the JSON Schema of a limit that of its text, not of the model."""
+    description = schema["description"]
+    schema.clear()
+    schema.update({"type": ["number", "string"], "description": description})
+
+
 class Bound(Spec):
     """A limit with its unit: `0.95`, or `2 Å` where the metric has a dimension."""
+
+    model_config = ConfigDict(json_schema_extra=_as_written)
 
     value: float
     unit: str = ""

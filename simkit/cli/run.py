@@ -1,0 +1,131 @@
+"""`simkit run` and `simkit report`."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from simkit.cli import verdict
+from simkit.cli.manners import (
+    AsJson,
+    Debug,
+    Overrides,
+    ScenarioFile,
+    Seed,
+    Workers,
+    emit_json,
+    friendly,
+    load,
+    locating,
+    note,
+    progress,
+)
+
+if TYPE_CHECKING:
+    from simkit.engine.results import RunResult
+    from simkit.scenario.loading import Loaded
+
+
+@friendly
+def run(
+    scenario: ScenarioFile,
+    overrides: Overrides = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where to write; reports/<name>/ by default.")
+    ] = None,
+    keep: Annotated[
+        Literal["stages"] | None,
+        typer.Option("--keep", help="stages: also write the image at every stage, as stages.nc."),
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Simulate, pick, score and report a scenario.
+
+    Prints the verdict and where the report is. The exit code is 1 if an expectation fails.
+
+    Example: simkit run scenarios/lecture/hemocyanin.yaml --set noise.shot.dose='5 e/Å²'
+    """
+    directory = out or Path("reports", scenario.stem)
+    loaded = load(scenario, overrides, seed)
+    result = _execute(loaded, workers)
+    _write(result, directory, command=_command(scenario, overrides, seed), keep_stages=keep == "stages")
+    if as_json:
+        emit_json(result.scores)
+    else:
+        typer.echo(_summary(result))
+        typer.echo(f"report: {directory / 'report.html'}")
+    if not result.passed:
+        raise typer.Exit(1)
+
+
+@friendly
+def report(
+    directories: Annotated[
+        list[Path], typer.Argument(metavar="DIR…", help="Directories that `simkit run` wrote.")
+    ],
+    workers: Workers = None,
+    debug: Debug = False,
+) -> None:
+    """Make the reports of earlier runs anew.
+
+    A run is repeated from the resolved scenario in its directory, which gives the same bits.
+
+    Example: simkit report reports/hemocyanin
+    """
+    from simkit.core.errors import DataError
+
+    for directory in directories:
+        scenario = directory / "scenario.yaml"
+        if not scenario.is_file():
+            raise DataError(
+                "there is no scenario.yaml here; name a directory that `simkit run` wrote", str(directory)
+            )
+        result = _execute(load(scenario), workers)
+        keep_stages = (directory / "stages.nc").exists()
+        _write(result, directory, command=_command(scenario, None, None), keep_stages=keep_stages)
+        typer.echo(f"report: {directory / 'report.html'}")
+
+
+def _execute(loaded: Loaded, workers: int | None) -> RunResult:
+    import os
+
+    from simkit.engine.memory import require_memory
+    from simkit.engine.pipeline import run_scenario
+
+    workers = workers or os.cpu_count() or 1
+    with locating(loaded.source):
+        note(f"the run {require_memory(loaded.scenario, workers).text}")
+        with progress() as show:
+            return run_scenario(loaded.scenario, workers=workers, progress=show)
+
+
+def _write(result: RunResult, directory: Path, *, command: str, keep_stages: bool) -> None:
+    from simkit.engine.output import save
+    from simkit.reports.page import render
+
+    save(result, directory, page=render(result, command=command), keep_stages=keep_stages)
+
+
+def _command(scenario: Path, overrides: list[str] | None, seed: int | None) -> str:
+    words = ["simkit", "run", str(scenario)]
+    words += [word for override in overrides or () for word in ("--set", override)]
+    words += ["--seed", str(seed)] if seed is not None else []
+    return shlex.join(words)
+
+
+def _summary(result: RunResult) -> str:
+    scores = result.scores
+    parts = [verdict.expectations(scores)] if scores["expectations"] else []
+    if scores["pickers"]:
+        parts.append(verdict.pickers(scores))
+    else:
+        parts += [f"{name}: {len(run.picks)} picks" for name, run in result.pickers.items()]
+    if scores["expectations"]:
+        parts.append("all expectations met" if result.passed else "an expectation FAILED")
+    return "\n\n".join(parts)

@@ -1,0 +1,48 @@
+"""What a run says of itself on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from simkit.cli.manners import aligned, number
+
+SHOWN = ("tp", "fp", "fn", "precision", "recall", "f1", "rmse")
+"""Metrics in the summary, where they were computed."""
+
+
+def expectations(scores: Mapping[str, Any]) -> str:
+    """Return a table of every expectation, its value, its limits and whether it holds."""
+    rows = [["expectation", "value", "limit", ""]]
+    for entry in scores["expectations"]:
+        source = entry.get("audit") or f"{entry['picker']} · {entry['class']}"
+        verdict = "met" if entry["passed"] else "FAILED"
+        value = " ".join(filter(None, (number(entry["value"]), _unit(scores, entry))))
+        rows.append([f"{source} · {entry['metric']}", value, limit(entry), verdict])
+    return aligned(rows)
+
+
+def limit(entry: Mapping[str, Any]) -> str:
+    """Return the limits of an expectation as a reader would write them."""
+    parts = [f"≥ {entry['at_least']}"] if "at_least" in entry else []
+    parts += [f"≤ {entry['at_most']}"] if "at_most" in entry else []
+    parts += [f"{entry['within'][0]} … {entry['within'][1]}"] if "within" in entry else []
+    return ", ".join(parts)
+
+
+def pickers(scores: Mapping[str, Any]) -> str:
+    """Return a table of the scores of every picker, over all and by class."""
+    names = [name for name in SHOWN if name in scores["units"]["pickers"]]
+    units = [scores["units"]["pickers"][name] for name in names]
+    header = [f"{name} ({unit})" if unit else name for name, unit in zip(names, units, strict=True)]
+    rows = [["picker", "class", *header]]
+    for picker, entry in scores["pickers"].items():
+        label = f"{picker} (oracle)" if entry["oracle"] else picker
+        classes = {name: values for name, values in entry.items() if isinstance(values, Mapping)}
+        rows += [[label, name, *(number(v[n]) for n in names)] for name, v in classes.items()]
+    return aligned(rows)
+
+
+def _unit(scores: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
+    units = scores["units"]["audit"][entry["audit"]] if "audit" in entry else scores["units"]["pickers"]
+    return str(units.get(entry["metric"], ""))
