@@ -61,23 +61,32 @@ def replace_directory(path: str | Path) -> Iterator[Path]:
     """
     target = Path(path).resolve()
     building, aside = _beside(target), _beside(target)
-    _refuse_foreign(target)
     with _located(target):
+        _refuse_foreign(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(target)
-        building.mkdir()
     try:
-        yield building
-        _refuse_foreign(target)
         with _located(target):
+            building.mkdir()
+        yield building
+        with _located(target):
+            _refuse_foreign(target)
             with suppress(FileNotFoundError):
                 target.rename(aside)
             building.rename(target)
     finally:
-        if aside.exists() and not target.exists():
-            aside.rename(target)
-        for leftover in (building, aside):
-            shutil.rmtree(leftover, ignore_errors=True)
+        try:
+            _settle(target, building, aside)
+        finally:  # an interrupt may have cut the first short
+            _settle(target, building, aside)
+
+
+def _settle(target: Path, building: Path, aside: Path) -> None:
+    """Leave either directory in place, and nothing beside it."""
+    if aside.exists() and not target.exists():
+        aside.rename(target)
+    for leftover in (building, aside):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _refuse_foreign(target: Path) -> None:

@@ -126,7 +126,8 @@ def _grey(colours: FloatArray) -> FloatArray:
 
 
 def _read_npy(file: Path) -> tuple[FloatArray, None]:
-    pixels = np.load(file, allow_pickle=False)
+    with file.open("rb") as stream:
+        pixels = np.load(stream, allow_pickle=False)
     if not isinstance(pixels, np.ndarray):
         raise DataError("an NPZ archive is not one image; save one array with numpy.save", str(file))
     return pixels, None
