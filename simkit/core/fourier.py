@@ -24,6 +24,20 @@ def forward(image: FloatArray, *, workers: int = 1) -> ComplexArray:
     return scipy.fft.rfftn(image, workers=workers)
 
 
+def forward_stack(images: FloatArray, shape: Sequence[int], *, workers: int = 1) -> ComplexArray:
+    """Return the spectra of a stack of real images, each extended to `shape` by zeros at its ends.
+
+    Parameters
+    ----------
+    images : array, shape (..., *box)
+        Leading axes are a batch.
+    shape : sequence of int
+        Shape of the transform, at least the box.
+    """
+    axes = tuple(range(-len(shape), 0))
+    return scipy.fft.rfftn(images, s=tuple(shape), axes=axes, workers=workers)
+
+
 def inverse(spectrum: ComplexArray, shape: Sequence[int], *, workers: int = 1) -> FloatArray:
     """Return the real image of `shape` whose spectrum this is."""
     axes = tuple(range(-len(shape), 0))
