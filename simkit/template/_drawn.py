@@ -51,14 +51,12 @@ def imaged_views(
     ScenarioError
         If the density itself is larger than the image.
     """
-    edge = SOFT_EDGE * image.pixel_size
-    fringes = optics.support if optics else 0.0
     refuse_larger([2 * support] * image.ndim, image)
-    wanted = image.box(support + edge + fringes).shape
+    reach = support + SOFT_EDGE * image.pixel_size + (optics.support if optics else 0.0)
+    wanted = image.box(reach).shape
     shape = [min(side, n - 1 + n % 2) for side, n in zip(wanted, image.shape, strict=True)]
-    # Fringes that leave the view have as much room again before they would wrap into it.
-    side = fourier.fast_length(image.box(support + edge + 2 * fringes).shape[0])
-    grid = Grid((side,) * image.ndim, image.pixel_size)
+    # The grid holds all of the fringes, so none wrap into the view even where that is cut to the image.
+    grid = Grid(tuple(fourier.fast_length(side) for side in wanted), image.pixel_size)
     transfer = optics.transfer(grid) if optics else 1.0
     return np.array([middle(spectrum(grid, angle) * transfer, grid, shape) for angle in angles])
 
