@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
@@ -14,6 +16,9 @@ from simkit.core.errors import ScenarioError
 from simkit.core.grid import FloatArray, Grid
 from simkit.core.quantity import PositiveLength
 from simkit.core.tables import Table
+
+BATCH = 2**22
+"""Pixels interpolated at once, so that memory does not grow with the number of picks."""
 
 
 def cut_boxes(
@@ -98,39 +103,40 @@ class AveragedCell(Audit):
         R; a single box has the same gR and its own, larger variance. `snr_gain` is their ratio, the
         number of boxes if the noise is all that differs between them.
         """
-        grid = evidence.grid
-        box = Grid((max(2, round(self.box / grid.pixel_size)),) * grid.ndim, grid.pixel_size)
-        reference = self._reference(evidence, box)
-        boxes = [self._boxes(evidence, number, box) for number in range(len(evidence.micrographs))]
-        count = sum(len(b) for b in boxes)
-        if count == 0:
-            return Measurement({**dict.fromkeys(self.units, None), "count": 0})
-        average = sum(b.sum(axis=0) for b in boxes) / count
-        single = sum(float(b.var(axis=tuple(range(1, b.ndim))).sum()) for b in boxes) / count
-        first = next(b[0] for b in boxes if len(b))
-        return Measurement(
-            {"count": count, **_gain(reference, average, single)}, _panels(box, first, average, reference)
-        )
-
-    def _boxes(self, evidence: Evidence, number: int, box: Grid) -> FloatArray:
-        if self.picker not in evidence.picks:
-            raise ScenarioError(
-                f"there is no picker {self.picker!r}; there are {', '.join(evidence.picks) or 'none'}",
-                ("picker",),
-            )
-        rows = self._of(evidence.picks[self.picker], evidence.micrograph_names[number])
-        return _cut(evidence.micrographs[number], rows, evidence, box)
-
-    def _reference(self, evidence: Evidence, box: Grid) -> FloatArray:
-        rows = self._of(evidence.truth, evidence.micrograph_names[0])
-        boxes = _cut(evidence.ideal, rows, evidence, box)
-        if len(boxes) == 0:
+        box = self._box(evidence.grid)
+        truth = self._of(evidence.truth, evidence.micrograph_names[0])
+        reference = _average([(evidence.ideal, truth)], evidence, box)
+        if reference.count == 0:
             raise ScenarioError(
                 "no copy in the first micrograph has its whole box inside the image, so there is "
                 "nothing to compare with; take a smaller box or a larger image",
                 ("box",),
             )
-        return boxes.mean(axis=0)
+        picks = self._picks(evidence)
+        shown = zip(evidence.micrographs, evidence.micrograph_names, strict=True)
+        found = _average([(image, self._of(picks, name)) for image, name in shown], evidence, box)
+        if found.count == 0:
+            return Measurement({**dict.fromkeys(self.units, None), "count": 0})
+        return Measurement(
+            {"count": found.count, **_gain(reference.mean, found.mean, found.variance)},
+            _panels(box, found.first, found.mean, reference.mean),
+        )
+
+    def _box(self, grid: Grid) -> Grid:
+        side = max(2, round(self.box / grid.pixel_size))
+        if side > min(grid.shape):
+            raise ScenarioError(
+                f"the box of {side} pixels is larger than the image; take a smaller box", ("box",)
+            )
+        return Grid((side,) * grid.ndim, grid.pixel_size)
+
+    def _picks(self, evidence: Evidence) -> Table:
+        if self.picker not in evidence.picks:
+            raise ScenarioError(
+                f"there is no picker {self.picker!r}; there are {', '.join(evidence.picks) or 'none'}",
+                ("picker",),
+            )
+        return evidence.picks[self.picker]
 
     def _of(self, table: Table, micrograph: str) -> Table:
         wanted = table["micrograph"] == micrograph
@@ -139,15 +145,44 @@ class AveragedCell(Audit):
         return table.take(wanted)
 
 
-def _cut(image: FloatArray, rows: Table, evidence: Evidence, box: Grid) -> FloatArray:
-    return cut_boxes(
-        image,
-        grid=evidence.grid,
-        positions=tuple(rows[axis] for axis in evidence.grid.axes),
-        psi=np.nan_to_num(rows["psi"]),
-        box=box,
-        periodic=evidence.boundary == "periodic",
-    )
+@dataclass(frozen=True)
+class Average:
+    """The mean of `count` boxes, the mean variance within one, and the first of them."""
+
+    count: int
+    mean: FloatArray
+    variance: float
+    first: FloatArray
+
+
+def _average(shown: Sequence[tuple[FloatArray, Table]], evidence: Evidence, box: Grid) -> Average:
+    count, total, variance, first = 0, np.zeros(box.shape), 0.0, np.zeros(box.shape)
+    for boxes in _batches(shown, evidence, box):
+        if count == 0:
+            first = boxes[0]
+        count += len(boxes)
+        total += boxes.sum(axis=0)
+        variance += float(boxes.var(axis=tuple(range(1, boxes.ndim))).sum())
+    return Average(count, total / max(count, 1), variance / max(count, 1), first)
+
+
+def _batches(
+    shown: Sequence[tuple[FloatArray, Table]], evidence: Evidence, box: Grid
+) -> Iterator[FloatArray]:
+    step = max(1, BATCH // box.size)
+    for image, table in shown:
+        for start in range(0, len(table), step):
+            rows = table.take(np.arange(start, min(start + step, len(table))))
+            boxes = cut_boxes(
+                image,
+                grid=evidence.grid,
+                positions=tuple(rows[axis] for axis in evidence.grid.axes),
+                psi=np.nan_to_num(rows["psi"]),
+                box=box,
+                periodic=evidence.boundary == "periodic",
+            )
+            if len(boxes):
+                yield boxes
 
 
 def _gain(reference: FloatArray, average: FloatArray, single: float) -> dict[str, float | None]:
@@ -162,7 +197,7 @@ def _gain(reference: FloatArray, average: FloatArray, single: float) -> dict[str
         "snr_single": alone,
         "snr_average": together,
         "snr_gain": None if alone is None or together is None else _ratio(together, alone),
-        "correlation": covariance / np.sqrt(power * averaged),
+        "correlation": covariance / math.sqrt(power * averaged),
     }
 
 
