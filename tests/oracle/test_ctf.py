@@ -40,12 +40,12 @@ def test_first_zero_of_a_300_kv_lens(defocus, spacing):
 
 @given(
     voltage=st.floats(60, 400),
-    defocus=st.floats(-4e4, 4e4),
-    aberration=st.floats(0, 3e7),
-    contrast=st.floats(0.0, 0.9),
+    defocus=st.integers(-40000, 40000),
+    aberration=st.integers(0, 30_000_000),
+    percent=st.integers(0, 90),
 )
-def test_first_zero_is_where_the_sign_first_changes(voltage, defocus, aberration, contrast):
-    lens = {"voltage": voltage, "spherical_aberration": aberration, "amplitude_contrast": contrast}
+def test_first_zero_is_where_the_sign_first_changes(voltage, defocus, aberration, percent):
+    lens = {"voltage": voltage, "spherical_aberration": aberration, "amplitude_contrast": percent / 100}
     zero = first_zero(defocus=defocus, **lens)
     if not zero < 1:
         return
