@@ -78,7 +78,7 @@ class Flip(Audit):
         second = correlation[around > self.radius].max(initial=0.0)
         return Measurement(
             {
-                "relation_error": float(relation / np.abs(correlation).max()),
+                "relation_error": float(relation / (np.abs(correlation).max() or 1.0)),
                 "correlation_peak_distance": float(expected[peak]),
                 "convolution_peak_distance": float(expected[wrong]),
                 "contrast": float(correlation[peak] / second) if second > 0 else None,

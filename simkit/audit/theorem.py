@@ -80,7 +80,7 @@ class Theorem(Audit):
                 ("sizes",),
             )
         runs = {n: _both_ways(*_factors(evidence, n)) for n in sorted(set(self.sizes))}
-        error = max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in runs.values())
+        error = max(float(np.abs(a - b).max() / (np.abs(b).max() or 1.0)) for a, b in runs.values())
         pixels = largest**ndim
         direct, fast = direct_operations(pixels), fft_operations(pixels)
         return Measurement(

@@ -154,3 +154,14 @@ def test_without_picks_nothing_is_averaged():
     values = read({"kind": "averaged_cell", "picker": "blind", "box": "20 Å"}).measure(evidence(2)).values
     assert values.pop("count") == 0
     assert set(values.values()) == {None}
+
+
+@pytest.mark.parametrize("kind", sorted(set(EXAMPLES) - {"transfer"}))
+def test_an_empty_image_has_values_that_json_can_hold(kind):
+    full = evidence(2)
+    empty = np.zeros(full.grid.shape)
+    record = dataclasses.replace(full.species["motif"], spectrum=lambda grid, **_: 0 * spectrum(grid))
+    nothing = dataclasses.replace(
+        full, density=empty, ideal=empty, micrographs=[empty], species={"motif": record}
+    )
+    json.dumps(read({"kind": kind, **EXAMPLES[kind]}).measure(nothing).values, allow_nan=False)
