@@ -63,8 +63,9 @@ def reduced(basis: FloatArray) -> FloatArray:
     if len(basis) == 1:
         return basis
     a, b = sorted(basis, key=lambda v: float(v @ v))
-    while (turns := round(float(a @ b) / float(a @ a))) != 0:
-        b = b - turns * a
-        if b @ b < a @ a:
-            a, b = b, a
-    return np.array([a, b])
+    while True:
+        b = b - round(float(a @ b) / float(a @ a)) * a
+        # Only a shorter vector goes on: a tie, decided by rounding, would swap for ever.
+        if b @ b >= a @ a:
+            return np.array([a, b])
+        a, b = b, a
