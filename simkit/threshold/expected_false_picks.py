@@ -15,7 +15,8 @@ class ExpectedFalsePicks(Threshold):
     It is as true as the picker's own account of its noise: the noise must be Gaussian with the
     spectrum the picker believes in, and structured background counts as particles. Where angles are
     searched, the closed form of a random field expects up to twice what is counted (see
-    `random_field.expected_maxima`), so that the cut errs on the side of fewer false picks. It never falls below 1.8 standard deviations.
+    `random_field.expected_maxima`), so that the cut errs on the side of fewer false picks. It
+    never falls below 1.8 standard deviations.
     """
 
     kind: Literal["expected_false_picks"] = "expected_false_picks"
