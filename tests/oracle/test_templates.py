@@ -106,7 +106,7 @@ def fringes(grid: Grid) -> FloatArray:
 
 
 def test_fringes_do_not_wrap_into_the_view() -> None:
-    # A sharp disk through a lens whose point spread reaches λ Δz k at Nyquist, on a grid ten times wider.
+    # A sharp disk through a lens whose point spread reaches λ Δz k at Nyquist, on a far wider grid.
     lens = Optics(fringes, support=0.0197 * 1e4 * IMAGE.nyquist)
     disk = Subject(lambda grid, angle: draw([Disk(radius=20)], grid, angle=angle), 20.0, "C1")
     view = views(SpecimenTemplate(of="a"), around(optics=lens, species={"a": disk}), np.zeros(1))[0]
@@ -116,7 +116,7 @@ def test_fringes_do_not_wrap_into_the_view() -> None:
     )
     half = view.shape[0] // 2
     cut = slice(512 - half, 512 + half + 1)
-    # Measured 1.6e-4 (2e-2 on a grid that holds the disk alone): the lens reaches a little beyond its support.
+    # Measured 1.6e-4: the lens reaches a little beyond its support.
     assert np.allclose(view, whole[cut, cut], atol=5e-4 * np.abs(whole).max())
     assert (view**2).sum() == pytest.approx((whole**2).sum(), rel=1e-6)  # and nothing is left out
 
