@@ -27,12 +27,9 @@ FAMILIES = (
 def _family(name: str | None) -> str | None:
     from simkit.scenario.messages import suggestion
 
-    singular = name if name is None or name in FAMILIES else name.removesuffix("s").removesuffix("e")
-    if name is None or name in FAMILIES:
-        return name
-    if singular in FAMILIES:
-        return singular
-    raise typer.BadParameter(f"no family {name!r}{suggestion(name, FAMILIES)}")
+    if name is not None and name not in FAMILIES:
+        raise typer.BadParameter(f"no family {name!r}{suggestion(name, FAMILIES)}")
+    return name
 
 
 @friendly
@@ -40,7 +37,7 @@ def list_kinds(
     family: Annotated[
         str | None,
         typer.Argument(
-            metavar="[FAMILY]", callback=_family, help=f"One of {', '.join(FAMILIES)}; all by default."
+            metavar="FAMILY", callback=_family, help=f"One of {', '.join(FAMILIES)}; all by default."
         ),
     ] = None,
     as_json: AsJson = False,

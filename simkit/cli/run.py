@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -28,6 +27,10 @@ if TYPE_CHECKING:
     from simkit.engine.results import RunResult
     from simkit.scenario.loading import Loaded
 
+REPRODUCE = "simkit run scenario.yaml"
+"""The command that the report gives. It names the resolved scenario beside the report, not the file that
+was run, so that running either leaves the same bits."""
+
 
 @friendly
 def run(
@@ -51,10 +54,13 @@ def run(
 
     Example: simkit run scenarios/lecture/hemocyanin.yaml --set noise.shot.dose='5 e/Å²'
     """
+    from simkit.io.atomic import refuse_foreign
+
     directory = out or Path("reports", scenario.stem)
+    refuse_foreign(directory)
     loaded = load(scenario, overrides, seed)
     result = _execute(loaded, workers)
-    _write(result, directory, command=_command(scenario, overrides, seed), keep_stages=keep == "stages")
+    _write(result, directory, keep_stages=keep == "stages")
     if as_json:
         emit_json(result.scores)
     else:
@@ -88,7 +94,7 @@ def report(
             )
         result = _execute(load(scenario), workers)
         keep_stages = (directory / "stages.nc").exists()
-        _write(result, directory, command=_command(scenario, None, None), keep_stages=keep_stages)
+        _write(result, directory, keep_stages=keep_stages)
         typer.echo(f"report: {directory / 'report.html'}")
 
 
@@ -105,18 +111,11 @@ def _execute(loaded: Loaded, workers: int | None) -> RunResult:
             return run_scenario(loaded.scenario, workers=workers, progress=show)
 
 
-def _write(result: RunResult, directory: Path, *, command: str, keep_stages: bool) -> None:
+def _write(result: RunResult, directory: Path, *, keep_stages: bool) -> None:
     from simkit.engine.output import save
     from simkit.reports.page import render
 
-    save(result, directory, page=render(result, command=command), keep_stages=keep_stages)
-
-
-def _command(scenario: Path, overrides: list[str] | None, seed: int | None) -> str:
-    words = ["simkit", "run", str(scenario)]
-    words += [word for override in overrides or () for word in ("--set", override)]
-    words += ["--seed", str(seed)] if seed is not None else []
-    return shlex.join(words)
+    save(result, directory, page=render(result, command=REPRODUCE), keep_stages=keep_stages)
 
 
 def _summary(result: RunResult) -> str:

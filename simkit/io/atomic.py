@@ -62,7 +62,7 @@ def replace_directory(path: str | Path) -> Iterator[Path]:
     target = Path(path).resolve()
     building, aside = _beside(target), _beside(target)
     with _located(target):
-        _refuse_foreign(target)
+        refuse_foreign(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(target)
     try:
@@ -70,7 +70,7 @@ def replace_directory(path: str | Path) -> Iterator[Path]:
             building.mkdir()
         yield building
         with _located(target):
-            _refuse_foreign(target)
+            refuse_foreign(target)
             with suppress(FileNotFoundError):
                 target.rename(aside)
             building.rename(target)
@@ -89,8 +89,14 @@ def _settle(target: Path, building: Path, aside: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _refuse_foreign(target: Path) -> None:
-    """Refuse to replace what simkit did not write."""
+def refuse_foreign(target: Path) -> None:
+    """Refuse to replace what simkit did not write.
+
+    Raises
+    ------
+    DataError
+        If there is a file, or a directory with files that are not an earlier run's.
+    """
     if not target.exists():
         return
     if not target.is_dir():

@@ -26,6 +26,7 @@ def check(scenario: Scenario) -> list[ScenarioError]:
     rules = (
         _shape,
         _dimensions,
+        _pictures,
         _phase_model,
         _snr,
         _names,
@@ -72,6 +73,15 @@ def _dimension_error_of(spec: Any) -> Any:
         return f"the kind `{spec.kind}` exists only in {dimensions}; this image is {ndim}-D"
 
     return explain
+
+
+def _pictures(scenario: Scenario) -> Errors:
+    """A picture is first read here, so that what it lacks is said where the scenario names it."""
+    for name, species in scenario.specimen.items():
+        try:
+            _ = species.unit_cell.support
+        except ScenarioError as error:
+            yield error.under("specimen", name, "unit_cell")
 
 
 def _phase_model(scenario: Scenario) -> Errors:

@@ -68,7 +68,7 @@ def suggestion(word: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     if near:
         return f"; did you mean `{near[0]}`?"
-    return f"; there is {', '.join(known)}" if known else "; there is none"
+    return f"; there {'is' if len(known) == 1 else 'are'} {', '.join(known) or 'none'}"
 
 
 def spec_at(annotation: Any, data: Any, path: Path) -> type[Spec] | None:
