@@ -76,7 +76,7 @@ def _dimension_error_of(spec: Any) -> Any:
 
 
 def _pictures(scenario: Scenario) -> Errors:
-    """A picture is first read here, so that what it lacks is said where the scenario names it."""
+    """Read pictures early, so that what one lacks is said where the scenario names it."""
     for name, species in scenario.specimen.items():
         try:
             _ = species.unit_cell.support

@@ -33,7 +33,10 @@ class Shape(Spec):
 
     def dimension_error(self, ndim: int) -> str | None:
         """Say why the shape cannot be drawn in so many dimensions; None if it can."""
-        return None if ndim in self.dimensions else f"there is no such shape in {ndim}-D"
+        if ndim in self.dimensions:
+            return None
+        existing = " and ".join(f"{n}-D" for n in sorted(self.dimensions))
+        return f"exists only in {existing}; this image is {ndim}-D"
 
     @abstractmethod
     def transform(self, frequencies: Sequence[FloatArray]) -> ComplexArray | FloatArray:

@@ -51,14 +51,14 @@ class Rectangle(Shape):
     @field_validator("size")
     @classmethod
     def _is_positive(cls, size: Vector) -> Vector:
-        if size.x <= 0 or (size.y <= 0 and "y" in size.model_fields_set):
+        if size.x <= 0 or size.y < 0:
             raise PydanticCustomError("rectangle", "height and width must be more than 0 Å")
         return size
 
     def dimension_error(self, ndim: int) -> str | None:
         """See `Shape.dimension_error`: the plane needs a height, the line knows no angle."""
         if ndim == 2 and self.size.y == 0:
-            return "the size of a rectangle is `[height, width]`"
+            return "the size of a rectangle is `[height, width]`, both more than 0 Å"
         if ndim == 1 and self.angle != 0:
             return "there is no angle in 1-D"
         return super().dimension_error(ndim)

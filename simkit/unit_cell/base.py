@@ -18,7 +18,10 @@ class UnitCell(Spec):
 
     def dimension_error(self, ndim: int) -> str | None:
         """Say why the cell cannot be drawn in so many dimensions; None if it can."""
-        return None if ndim in self.dimensions else f"there is no such unit cell in {ndim}-D"
+        if ndim in self.dimensions:
+            return None
+        existing = " and ".join(f"{n}-D" for n in sorted(self.dimensions))
+        return f"exists only in {existing}; this image is {ndim}-D"
 
     @abstractmethod
     def spectrum(

@@ -104,14 +104,17 @@ class Image(UnitCell):
     dark: bool = False
     """Whether the motif is darker than its surroundings; it is then made bright."""
 
+    def dimension_error(self, ndim: int) -> str | None:
+        """See `UnitCell.dimension_error`: the picture says how many dimensions it has."""
+        picture = self._picture.pixels.ndim
+        return None if picture == ndim else f"the picture is {picture}-D and the image {ndim}-D"
+
     def spectrum(
         self, grid: Grid, *, angle: float = 0.0, mirror: bool = False, interaction: float | None = None
     ) -> ComplexArray:
         """See `UnitCell.spectrum`; under the phase model the picture is in radians."""
-        if self._density.ndim != grid.ndim:
-            raise ScenarioError(
-                f"the picture is {self._density.ndim}-D and the image {grid.ndim}-D", ("file",)
-            )
+        if message := self.dimension_error(grid.ndim):
+            raise ScenarioError(message, ("file",))
         drawn = picture_spectrum(self._density, self._pixel_size, grid, angle=angle, mirror=mirror)
         return self.weight * drawn
 

@@ -184,7 +184,7 @@ def test_line_shapes_have_the_length_and_place_of_their_edges() -> None:
         (Shell, {"outer_radius": 10, "inner_radius": -1}, "at least 0"),
         (Barrel, {"radius": 10, "height": 5, "wall": 11, "view": "top"}, "at most the radius"),
         (Barrel, {"radius": 10, "height": 5, "wall": 1, "view": "front"}, "'top' or 'side'"),
-        (Rectangle, {"size": [0, 5]}, "more than 0"),
+        (Rectangle, {"size": [5, 0]}, "more than 0"),
         (Rectangle, {"size": [5, -5]}, "more than 0"),
         (Gaussian, {"sigma": 0}, "more than 0"),
     ],
@@ -196,5 +196,6 @@ def test_impossible_sizes_are_refused(kind, fields, message: str) -> None:
 
 def test_a_rectangle_needs_its_height_in_the_plane_and_no_angle_on_a_line() -> None:
     assert "[height, width]" in Rectangle(size=[5.0]).dimension_error(2)
+    assert "more than 0" in Rectangle(size=[0.0, 5.0]).dimension_error(2)
     assert "angle" in Rectangle(size=[5.0], angle=10).dimension_error(1)
     assert Rectangle(size=[5.0]).dimension_error(1) is None

@@ -11,6 +11,8 @@ from pydantic import ValidationError
 from simkit.core.errors import DataError, ScenarioError
 from simkit.core.grid import Grid
 from simkit.core.vector import Vector
+from simkit.scenario.checks import check
+from simkit.scenario.spec import Scenario
 from simkit.shape.disk import Disk
 from simkit.shape.gaussian import Gaussian
 from simkit.shape.shell import Shell
@@ -127,6 +129,11 @@ def test_the_pixel_size_comes_from_the_header_or_must_be_written(tmp_path: Path)
     np.testing.assert_allclose(from_header, written, atol=1e-6)  # the header holds float32
     with pytest.raises(ScenarioError, match="pixel_size: "):
         Image(file=str(tmp_path / "map.npy")).density(GRID)
+    lattice = {"kind": "positions", "at": [[10.0, 10.0]]}
+    species = {"unit_cell": {"kind": "image", "file": str(tmp_path / "map.npy")}, "lattice": lattice}
+    image = {"shape": [64, 64], "pixel_size": 2.0}
+    (found,) = check(Scenario(schema_version=1, image=image, specimen={"motif": species}))
+    assert found.path == ("specimen", "motif", "unit_cell", "pixel_size")
 
 
 def test_a_picture_is_read_late_and_again_when_it_changes(tmp_path: Path) -> None:
