@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simkit.core.grid import FloatArray, Grid
+from simkit.core.quantity import fold
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,23 @@ class TemplateBank:
     def grid(self) -> Grid:
         """The grid of one view."""
         return Grid(self.images.shape[1:], self.pixel_size)
+
+    @property
+    def diameter(self) -> float:
+        """Diameter in Å of the particle."""
+        return 2 * self.support
+
+    @property
+    def period(self) -> float:
+        """Degrees after which the particle looks the same, 360/n."""
+        return 360.0 / fold(self.symmetry)
+
+    @property
+    def step(self) -> float | None:
+        """Degrees between neighbouring views where they divide the period evenly; None where they do not."""
+        step = self.period / len(self.angles)
+        even = self.angles[0] + step * np.arange(len(self.angles))
+        return step if len(self.angles) > 1 and np.allclose(self.angles, even) else None
 
 
 def standardised(images: FloatArray) -> FloatArray:

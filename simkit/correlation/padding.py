@@ -1,0 +1,76 @@
+"""The frame of a search: the image set into a larger periodic array, so that nothing wraps around."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from simkit.core import fourier
+from simkit.core.grid import FloatArray, Grid
+
+UNIT = 24
+"""Padded lengths are multiples of this: the frame can be sampled 24/m times coarser for any whole m."""
+
+MARGIN = 8
+"""Pixels around the image, besides half a template, into which a search looks to tell peaks from slopes."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The image inside a padded periodic array of fast length.
+
+    Attributes
+    ----------
+    image : Grid
+        The image.
+    before : int
+        Padding pixels before the image on every axis.
+    shape : tuple of int
+        Of the padded array.
+    """
+
+    image: Grid
+    before: int
+    shape: tuple[int, ...]
+
+    @classmethod
+    def around(cls, image: Grid, box: int) -> Frame:
+        """Return the frame in which templates of up to `box` pixels reach every place unwrapped."""
+        before = box // 2 + MARGIN
+        units = [math.ceil((n + 2 * before) / UNIT) for n in image.shape]
+        return cls(image, before, tuple(UNIT * fourier.fast_length(n) for n in units))
+
+    @property
+    def grid(self) -> Grid:
+        """The padded grid, its origin so that positions are those of the image."""
+        return self.image.padded(self.before, self.shape)
+
+    def pad(self, pixels: FloatArray) -> FloatArray:
+        """Set pixels of mean zero into the frame: what lies outside counts as the mean."""
+        padded = np.zeros(self.shape, pixels.dtype)
+        padded[tuple(slice(self.before, self.before + n) for n in pixels.shape)] = pixels
+        return padded
+
+    def cut(self, padded: FloatArray) -> FloatArray:
+        """Return the part of a padded array that is the image."""
+        return padded[tuple(slice(self.before, self.before + n) for n in self.image.shape)]
+
+
+def clean(pixels: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Make an image zero-mean in double precision, with the mean in place of NaN and infinities.
+
+    Returns
+    -------
+    values : array, float64
+        Zero-mean pixels. The mean goes first, so that a large one costs no precision later.
+    finite : array of bool
+        Where the image has a value.
+    """
+    finite = np.isfinite(pixels)
+    values = np.where(finite, pixels, 0.0).astype(np.float64)
+    count = max(int(finite.sum()), 1)
+    values = np.where(finite, values - values.sum() / count, 0.0)
+    # A second pass takes away what rounding left of a mean much larger than the contrast.
+    return np.where(finite, values - values.sum() / count, 0.0), finite

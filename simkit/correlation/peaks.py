@@ -1,0 +1,156 @@
+"""Peaks of a score map: where it is locally highest, and which of close ones stay."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from scipy.spatial import KDTree
+
+from simkit.core.grid import FloatArray
+
+Indices = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Peak:
+    """A peak whose place and height are known exactly.
+
+    Attributes
+    ----------
+    position : array, shape (ndim,)
+        Å.
+    psi : float
+        Degrees.
+    score : float
+        Height in the picker's own scale.
+    template : int
+        Which of the searched templates.
+    """
+
+    position: FloatArray
+    psi: float
+    score: float
+    template: int
+
+
+def local_maxima(values: FloatArray) -> Indices:
+    """Return the index of every regional maximum, in raster order.
+
+    A plateau of equal values with only lower ones around it is one maximum and gives its first
+    pixel; one with a higher neighbour is a shoulder and gives none. Neighbours touch by an edge
+    or a corner, and nothing lies beyond the border.
+
+    Parameters
+    ----------
+    values : array
+        Any number of dimensions.
+
+    Returns
+    -------
+    array of int, shape (n, ndim)
+    """
+    around = ndimage.maximum_filter(values, size=3, mode="nearest")
+    tops = values == around
+    labels, count = ndimage.label(tops, structure=np.ones((3,) * values.ndim))
+    if count == 0:
+        return np.empty((0, values.ndim), np.intp)
+    places = np.flatnonzero(tops)
+    _, first = np.unique(labels.ravel()[places], return_index=True)
+    shoulders = np.unique(labels[_beside_a_slope(values, tops)])
+    kept = np.delete(places[first], shoulders - 1)
+    return np.stack(np.unravel_index(kept, values.shape), axis=-1)
+
+
+def _beside_a_slope(values: FloatArray, tops: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    slopes = np.where(tops, -np.inf, values)
+    return tops & (ndimage.maximum_filter(slopes, size=3, mode="nearest") == values)
+
+
+def suppress(positions: FloatArray, scores: FloatArray, reach: FloatArray) -> Indices:
+    """Keep the best of every close group: best first, whatever is too close to a kept one goes.
+
+    Parameters
+    ----------
+    positions : array, shape (n, ndim)
+        Å.
+    scores : array, shape (n,)
+        Higher is better; of equal ones the first in (y, x) order is better.
+    reach : array, shape (n,)
+        Å. Two peaks exclude each other when closer than the smaller of their reaches.
+
+    Returns
+    -------
+    array of int
+        Rows that are kept, best first.
+    """
+    tree = KDTree(positions)
+    alive = np.ones(len(scores), bool)
+    kept = []
+    for i in np.lexsort((*positions.T[::-1], -scores)):
+        if alive[i]:
+            kept.append(i)
+            alive[_too_close(tree, positions, reach, i, 0.0)] = False
+    return np.array(kept, np.intp)
+
+
+def suppress_lazily(
+    positions: FloatArray,
+    bounds: FloatArray,
+    reach: FloatArray,
+    *,
+    slack: float,
+    refine: Callable[[int], Peak | None],
+) -> list[Peak]:
+    """Do what `suppress` does with exact peaks, but work out only those that may be kept.
+
+    Parameters
+    ----------
+    positions : array, shape (n, ndim)
+        Å, roughly.
+    bounds : array, shape (n,)
+        Never less than the exact score.
+    reach : array, shape (n,)
+        Å, as for `suppress`.
+    slack : float
+        Å by which the distance of two exact peaks may differ from that of the rough ones.
+    refine : callable
+        ``refine(i)`` → the exact peak, or None if there is none.
+
+    Returns
+    -------
+    list of Peak
+        Best first.
+    """
+    tree = KDTree(positions)
+    shadowed = np.zeros(len(bounds), bool)
+    kept: list[Peak] = []
+    kept_positions = np.empty((0, positions.shape[1]))
+    kept_reach = np.empty(0)
+    exact: dict[int, Peak] = {}
+    queue = [(-bound, 0, tuple(positions[i]), i) for i, bound in enumerate(bounds.tolist())]
+    heapq.heapify(queue)
+    while queue:
+        *_, i = heapq.heappop(queue)
+        if i in exact:
+            gap = np.linalg.norm(kept_positions - exact[i].position, axis=1)
+            if (gap < np.minimum(kept_reach, reach[i])).any():
+                continue
+            kept.append(exact[i])
+            kept_positions = np.vstack([kept_positions, exact[i].position])
+            kept_reach = np.append(kept_reach, reach[i])
+            shadowed[_too_close(tree, positions, reach, i, slack)] = True
+        elif not shadowed[i] and (peak := refine(i)) is not None:
+            exact[i] = peak
+            heapq.heappush(queue, (-peak.score, 1, tuple(peak.position), i))
+    return kept
+
+
+def _too_close(tree: KDTree, positions: FloatArray, reach: FloatArray, i: int, slack: float) -> Indices:
+    near = np.array(tree.query_ball_point(positions[i], reach[i]), np.intp)
+    gap = np.linalg.norm(positions[near] - positions[i], axis=1)
+    return near[gap < np.minimum(reach[near], reach[i]) - slack]

@@ -1,0 +1,155 @@
+"""Exact scores: direct products of the prepared image with the views, at the pixels around a peak."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simkit.core.grid import FloatArray
+from simkit.correlation.bank import TemplateBank
+from simkit.correlation.normalised import Mask, ratio, sum_under, template_mask
+from simkit.correlation.padding import MARGIN, Frame
+from simkit.correlation.peaks import Peak
+from simkit.correlation.subpixel import quadratic_peak
+from simkit.correlation.whitening import NoiseSpectrum
+
+STEPS = 2 * MARGIN
+"""Most steps of one pixel or one angle from where a coarse search saw a peak to its top."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """An image made ready to be searched: the score is Σ_t values(x + t) kernel(t).
+
+    Attributes
+    ----------
+    frame : Frame
+        Where the image stands in `values`.
+    values : array, float64
+        On the padded grid.
+    weight : callable
+        Power spectrum of the noise in `values`, in any unit.
+    noise_spectrum : callable or None
+        Power spectrum of the image's noise that was divided out; None if none was.
+    noise_sd : float or None
+        Standard deviation of the score at one place and angle; None if only the scores can tell.
+    """
+
+    frame: Frame
+    values: FloatArray
+    weight: NoiseSpectrum
+    noise_spectrum: NoiseSpectrum | None = None
+    noise_sd: float | None = None
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A template made ready to be slid over a field.
+
+    Attributes
+    ----------
+    bank : TemplateBank
+        The template.
+    kernels : array, shape (n_angles, *box), float64
+        What every view is multiplied with, centre at n // 2.
+    mask : array of bool, shape box
+        Where the kernels are not zero.
+    sums : array
+        Sum of the field's values under the mask, at each pixel of the frame.
+    norm : array or None
+        What products are divided by at each pixel of the frame; None where nothing is.
+    """
+
+    bank: TemplateBank
+    kernels: FloatArray
+    mask: Mask
+    sums: FloatArray
+    norm: FloatArray | None = None
+
+    @classmethod
+    def in_box(cls, bank: TemplateBank, kernels: FloatArray, field: Field) -> Probe:
+        """Return a probe that fills its box and whose products are the score."""
+        mask = template_mask(bank.grid.shape, "box")
+        return cls(bank, kernels, mask, sum_under(field.values, mask))
+
+
+def exact_scores(field: Field, probe: Probe, place: tuple[int, ...], views: list[int]) -> FloatArray:
+    """Return the score of some views at a pixel and its neighbours: shape (n_views, 3, 3) or (n_views, 3).
+
+    Parameters
+    ----------
+    place : tuple of int
+        Pixel of the frame.
+    views : list of int
+        Which of the probe's views.
+    """
+    box = probe.kernels.shape[1:]
+    corner = [p - n // 2 - 1 for p, n in zip(place, box, strict=True)]
+    around = field.values[tuple(slice(c, c + n + 2) for c, n in zip(corner, box, strict=True))]
+    patches = np.lib.stride_tricks.sliding_window_view(around, box)
+    neighbours = patches.shape[: len(box)]
+    products = probe.kernels[views].reshape(len(views), -1) @ patches.reshape(np.prod(neighbours), -1).T
+    products = products.reshape(len(views), *neighbours)
+    if probe.norm is None:
+        return products
+    return ratio(products, probe.norm[tuple(slice(p - 1, p + 2) for p in place)][None])
+
+
+def refine(field: Field, probe: Probe, place: tuple[int, ...], view: int, template: int) -> Peak | None:
+    """Climb from a pixel and view to the exact peak nearby; None if that leaves the image.
+
+    The score is that of the best view at the best pixel. The position is the top of the quadratic
+    through the pixel's neighbours, ψ that of the parabola through the neighbouring views.
+    """
+    middle = (1,) * len(place)
+    for _ in range(STEPS):
+        views = _neighbouring(probe.bank, view)
+        scores = exact_scores(field, probe, place, views)
+        here = scores[(views.index(view), *middle)]
+        if scores.max() <= here:
+            return _peak(field, probe, place, view, scores, views, template)
+        which, *steps = np.unravel_index(scores.argmax(), scores.shape)
+        view = views[which]
+        place = tuple(p + int(s) - 1 for p, s in zip(place, steps, strict=True))
+        if not _within(field.frame, place):
+            return None
+    return None
+
+
+def _within(frame: Frame, place: tuple[int, ...]) -> bool:
+    return all(
+        -MARGIN < p - frame.before < n + MARGIN - 1 for p, n in zip(place, frame.image.shape, strict=True)
+    )
+
+
+def _neighbouring(bank: TemplateBank, view: int) -> list[int]:
+    n = len(bank.angles)
+    if bank.step is None:
+        return [view]
+    return sorted({(view - 1) % n, view, (view + 1) % n}, key=lambda v: (v - view + 1) % n)
+
+
+def _peak(
+    field: Field,
+    probe: Probe,
+    place: tuple[int, ...],
+    view: int,
+    scores: FloatArray,
+    views: list[int],
+    template: int,
+) -> Peak:
+    here = views.index(view)
+    middle = scores.reshape(len(views), -1)[:, 3 ** len(place) // 2]
+    offset, _ = quadratic_peak(scores[here][None])
+    bank = probe.bank
+    turn = 0.0
+    if bank.step is not None and len(views) == 3:
+        turn = bank.step * float(quadratic_peak(middle[None])[0][0, 0])
+    pixel = field.frame.image.pixel_size
+    return Peak(
+        position=(np.array(place) - field.frame.before + offset[0]) * pixel,
+        psi=float((bank.angles[view] + turn) % bank.period),
+        score=float(middle[here]),
+        template=template,
+    )

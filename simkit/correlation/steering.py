@@ -1,0 +1,195 @@
+"""Fewer views, fewer pixels: the same bank on the grid of its own band limit, from a steerable basis.
+
+Two redundancies make a search cheap. A particle has no energy at the highest frequencies, so that
+its correlation can be computed on a coarser grid; and its views at many angles are nearly linear
+combinations of a few, so that a few correlations give those of all angles [1]_. Both lose a little
+of the particle's energy, by an amount that is known before anything is correlated.
+
+What a template has at the highest frequencies is the step at its rim, since a zero-mean template
+is not zero outside the particle. That pedestal is a constant times the mask: it needs no
+correlation but the sum of the image under the mask, which is exact and the same for all views.
+
+References
+----------
+.. [1] Perona, IEEE Trans. PAMI 17 (1995) 488: the basis is the SVD of the rotated kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from simkit.core import fourier
+from simkit.core.grid import ComplexArray, FloatArray, Grid
+from simkit.correlation.normalised import Mask
+from simkit.correlation.padding import UNIT
+
+COARSEST = 3
+"""A coarse grid keeps at least this many of every `UNIT` samples."""
+
+
+@dataclass(frozen=True)
+class SteeredBank:
+    """Views as linear combinations of a few kernels and of the mask.
+
+    View a = Σ_k mixing[a, k] · basis[k] + mixing[a, −1] · mask.
+
+    Attributes
+    ----------
+    basis : array, shape (n_basis, *box), float32
+        Kernels on the search grid, odd boxes around the central sample.
+    mixing : array, shape (n_angles, n_basis + 1), float32, or None
+        None if the basis is the views themselves, pedestal and all.
+    """
+
+    basis: FloatArray
+    mixing: FloatArray | None
+
+    @classmethod
+    def exact(cls, kernels: FloatArray) -> SteeredBank:
+        """Return the views themselves as kernels, on the full-resolution grid."""
+        return cls(resampled(kernels, 1.0).astype(np.float32), None)
+
+    def scores(self, patch: FloatArray, under: float) -> FloatArray:
+        """Return the product of every view with a patch of its box whose sum under the mask is given."""
+        products = self.basis.reshape(len(self.basis), -1) @ patch.ravel()
+        return products if self.mixing is None else self.mixing @ np.append(products, np.float32(under))
+
+
+@dataclass(frozen=True)
+class BankSpectrum:
+    """The spectra of a bank's views as the noise sees them, Σ |·|² = energy of the score.
+
+    Attributes
+    ----------
+    values : array, shape (n_angles, n_frequencies), complex64
+        Every view scaled to unit energy.
+    norm : array, shape (n_angles,)
+        What each view was divided by: the standard deviation of its score in that noise.
+    band : array of int, shape (n_frequencies,)
+        Number 1 … `UNIT` of samples, of every `UNIT`, that a grid must keep to hold the frequency.
+    """
+
+    values: ComplexArray
+    norm: FloatArray
+    band: FloatArray
+
+    @classmethod
+    def of(cls, kernels: FloatArray, weight: Callable[[Grid], FloatArray]) -> BankSpectrum:
+        """Transform kernels, shape (n_angles, *box), weighted by the noise power of what they meet."""
+        box = kernels.shape[1:]
+        grid = Grid(tuple(fourier.fast_length(2 * n - 1) for n in box), 1.0)
+        # Cut to a small grid, a power spectrum can fall below zero where it is nearly nothing.
+        counted = np.clip(weight(grid), 0, None) * fourier.hermitian_weights(grid.shape)
+        spectra = fourier.forward_stack(kernels.astype(np.float32), grid.shape)
+        values = (spectra * np.sqrt(counted).astype(np.float32)).reshape(len(kernels), -1)
+        norm = np.sqrt(fourier.power(values).sum(axis=1, dtype=np.float64) / grid.size)
+        unit = np.where(norm > 0, norm, 1.0) * np.sqrt(grid.size)
+        highest = np.broadcast_arrays(*[np.abs(k) for k in grid.frequencies()])
+        band = np.floor(np.max(highest, axis=0) * 2 * UNIT).astype(int) + 1
+        return cls(values / unit[:, None].astype(np.float32), norm, np.minimum(band, UNIT).ravel())
+
+    def lost_beyond(self) -> FloatArray:
+        """Return the worst view's energy beyond each band: entry m for a grid that keeps m of `UNIT`."""
+        in_band = np.eye(UNIT + 1, dtype=np.float32)[self.band]
+        energy = fourier.power(self.values) @ in_band
+        beyond = energy[:, ::-1].cumsum(axis=1)[:, ::-1] - energy
+        return beyond.max(axis=0)
+
+
+def coarsest(spectra: list[BankSpectrum], lost_energy: float) -> int:
+    """Return how many of every `UNIT` samples a grid must keep to lose at most that share of any view."""
+    lost = np.max([s.lost_beyond() for s in spectra], axis=0)
+    return max(COARSEST, int(np.argmax(lost <= lost_energy)))
+
+
+def without_pedestal(kernels: FloatArray, mask: Mask) -> tuple[FloatArray, FloatArray]:
+    """Split kernels into what falls to zero at the rim of the mask and a constant times the mask.
+
+    Parameters
+    ----------
+    kernels : array, shape (n_angles, *box)
+        Zero outside the mask.
+    mask : array of bool, shape box
+        Where they are compared with the image.
+
+    Returns
+    -------
+    particles : array, shape (n_angles, *box)
+    pedestals : array, shape (n_angles,)
+        Mean of every kernel on the mask's rim.
+    """
+    rim = mask & ~ndimage.binary_erosion(mask)
+    pedestals = kernels[:, rim].mean(axis=1)
+    return kernels - np.multiply.outer(pedestals, mask), pedestals
+
+
+def steer(
+    particles: FloatArray,
+    pedestals: FloatArray,
+    spectrum: BankSpectrum,
+    *,
+    kept: int,
+    lost_energy: float,
+) -> tuple[SteeredBank, float]:
+    """Express a bank by the fewest kernels, on the grid that keeps `kept` of every `UNIT` samples.
+
+    Parameters
+    ----------
+    particles, pedestals : array, shape (n_angles, *box) and (n_angles,)
+        Full-resolution views, centre at n // 2, and their constant part.
+    spectrum : BankSpectrum
+        Of the particles.
+    kept : int
+        1 … `UNIT`.
+    lost_energy : float
+        Share of any view's energy that may be lost, what the coarse grid loses included.
+
+    Returns
+    -------
+    bank : SteeredBank
+    lost : float
+        The worst view's share that is lost.
+
+    Notes
+    -----
+    Eigenvectors of the Gram matrix of the views, largest first: the truncated SVD.
+    """
+    inside = spectrum.values * (spectrum.band <= kept)
+    gram = (inside @ inside.conj().T).real.astype(np.float64)
+    eigenvalues, vectors = (part[..., ::-1] for part in np.linalg.eigh(gram))
+    lost = (1 - np.cumsum(eigenvalues * vectors**2, axis=1)).max(axis=0)
+    enough = np.flatnonzero(lost <= lost_energy)
+    rank = int(enough[0]) + 1 if enough.size else len(particles)
+    vectors = vectors[:, :rank]
+    scale = np.where(spectrum.norm > 0, spectrum.norm, 1.0)[:, None]
+    basis = resampled(np.tensordot((vectors / scale).T, particles, 1), UNIT / kept)
+    mixing = np.hstack([vectors * scale, pedestals[:, None]])
+    return SteeredBank(basis.astype(np.float32), mixing.astype(np.float32)), max(float(lost[rank - 1]), 0.0)
+
+
+def resampled(kernels: FloatArray, ratio: float) -> FloatArray:
+    """Sample kernels, low-passed by the coarser grid's Nyquist frequency, `ratio` times coarser.
+
+    Their products with a low-passed image sampled alike sum to the full-resolution products.
+
+    Parameters
+    ----------
+    kernels : array, shape (n, *box)
+        Centre at n // 2.
+    ratio : float
+        Coarse pixel in full-resolution pixels, ≥ 1.
+
+    Returns
+    -------
+    array, shape (n, *coarse box)
+        Odd boxes around the central sample.
+    """
+    for axis, n in enumerate(kernels.shape[1:], start=1):
+        half = int((n // 2) / ratio)
+        to_coarse = np.sinc(np.arange(-half, half + 1)[:, None] - (np.arange(n) - n // 2) / ratio)
+        kernels = np.moveaxis(np.tensordot(to_coarse, kernels, (1, axis)), 0, axis)
+    return kernels

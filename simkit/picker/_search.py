@@ -1,0 +1,158 @@
+"""What all correlation pickers do alike; each kind only says how image and templates are made ready."""
+
+from __future__ import annotations
+
+import functools
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field as Checked
+from pydantic import Strict
+from threadpoolctl import ThreadpoolController
+
+from simkit.core.errors import ScenarioError
+from simkit.core.grid import FloatArray, Grid
+from simkit.core.tables import Picks
+from simkit.correlation.bank import TemplateBank
+from simkit.correlation.padding import Frame, clean
+from simkit.correlation.peaks import Peak
+from simkit.correlation.refinement import Field, Probe
+from simkit.correlation.search import best_peaks, scan
+from simkit.picker.base import Found, Picker, Sight
+from simkit.theory.random_field import expected_maxima, spectral_moments
+from simkit.threshold.base import SearchStatistics
+
+
+class TemplateSearch(Picker):
+    """Slide every view of every template over the image and keep the best peaks."""
+
+    search: Literal["coarse", "exhaustive"] = "coarse"
+    """coarse: on the grid of the templates' own band limit, then exactly where it matters;
+    exhaustive: every view on every pixel. Both give the same picks."""
+
+    lost_energy: Annotated[float, Strict(), Checked(gt=0, le=0.1)] = 1e-3
+    """Share of any view's energy that the coarse search may lose."""
+
+    border: Literal["pad", "exclude"] = "pad"
+    """pad: outside the image counts as its mean; exclude: no picks whose support leaves the image."""
+
+    @abstractmethod
+    def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
+        """Make image and templates ready, so that the score is their product.
+
+        Parameters
+        ----------
+        image : array, float64
+            Zero-mean pixels without NaN.
+        frame : Frame
+            To set it in.
+        sight : Sight
+            Templates, and what else the picker was shown.
+        """
+
+    def pick(self, sight: Sight) -> Found:
+        """See `Picker.pick`."""
+        self._require_room(sight)
+        # One BLAS thread: sums are then in one order, and the search has threads of its own.
+        with _blas().limit(limits=1, user_api="blas"):
+            return self._pick(sight)
+
+    def _pick(self, sight: Sight) -> Found:
+        image, finite = clean(sight.pixels)
+        allowed = finite if sight.mask is None else finite & sight.mask
+        frame = Frame.around(sight.grid, max(max(b.grid.shape) for b in sight.banks))
+        field, probes = self.prepare(image, frame, sight)
+        lost_energy = self.lost_energy if self.search == "coarse" else 0.0
+        found = scan(field, probes, lost_energy=lost_energy, workers=sight.workers)
+        above = _expected_above(field, probes, sight.grid.area * float(allowed.mean()))
+        peaks, level = best_peaks(
+            found,
+            field,
+            probes,
+            level=lambda s: self.threshold.level(SearchStatistics(s, found.noise_sd, above)),
+            reach=self._reach(sight),
+            may_stand=functools.partial(self._may_stand, sight, allowed),
+        )
+        return Found(
+            picks=_table(peaks, sight.banks),
+            score_map=found.best,
+            map_grid=found.grid,
+            threshold=level,
+            notes={
+                "lost_energy": found.lost_energy,
+                "noise_sd": found.noise_sd,
+                "sampling": found.grid.pixel_size / sight.grid.pixel_size,
+            },
+        )
+
+    def _require_room(self, sight: Sight) -> None:
+        for i, bank in enumerate(sight.banks):
+            if any(t > n for t, n in zip(bank.grid.shape, sight.grid.shape, strict=True)):
+                raise ScenarioError(
+                    f"the template {bank.name!r} ({_size(bank.grid)}) is larger than the image "
+                    f"({_size(sight.grid)}); search a larger image or make the template smaller",
+                    ("templates", i) if self.templates else (),
+                )
+
+    def _reach(self, sight: Sight) -> list[float]:
+        if self.min_distance is not None:
+            return [self.min_distance] * len(sight.banks)
+        if sight.spacing is not None:
+            return [sight.spacing / 2] * len(sight.banks)
+        return [bank.diameter for bank in sight.banks]
+
+    def _may_stand(self, sight: Sight, allowed: FloatArray, position: FloatArray, template: int) -> bool:
+        inset = sight.banks[template].support if self.border == "exclude" else 0.0
+        if not (sight.grid.contains(*(position - inset)) and sight.grid.contains(*(position + inset))):
+            return False
+        return bool(allowed[tuple(np.rint(position / sight.grid.pixel_size).astype(int))])
+
+
+@functools.cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _size(grid: Grid) -> str:
+    pixels = " × ".join(str(n) for n in grid.shape)
+    lengths = " × ".join(f"{length:.4g}" for length in grid.extent)
+    return f"{pixels} px, {lengths} Å"
+
+
+def _expected_above(field: Field, probes: Sequence[Probe], area: float) -> Callable[[float], float]:
+    """Return the expected number of false peaks above u, every template counted on its own."""
+
+    @functools.cache
+    def moments(i: int) -> FloatArray:
+        bank, kernels = probes[i].bank, probes[i].kernels
+        return spectral_moments(
+            kernels,
+            pixel_size=bank.pixel_size,
+            angle_step=math.radians(bank.step or 0.0),
+            noise_spectrum=field.noise_spectrum and field.noise_spectrum(bank.grid),
+        )
+
+    def above(u: float) -> float:
+        total = 0.0
+        for i, probe in enumerate(probes):
+            turn = math.radians(probe.bank.period) if probe.bank.step else 0.0
+            views = 1 if probe.bank.step else len(probe.bank.angles)
+            total += views * expected_maxima(u, area=area, moments=moments(i), angle_range=turn)
+        return total
+
+    return above
+
+
+def _table(peaks: Sequence[Peak], banks: Sequence[TemplateBank]) -> Picks:
+    # In one dimension there is no y; tables then hold 0 there.
+    positions = np.array([[0.0, *p.position][-2:] for p in peaks]).reshape(-1, 2)
+    columns = {
+        "class": [banks[p.template].finds for p in peaks],
+        "template": [banks[p.template].name for p in peaks],
+        "psi": [p.psi for p in peaks],
+        "score": [p.score for p in peaks],
+    }
+    return Picks(y=positions[:, 0], x=positions[:, 1], **{k: np.array(v) for k, v in columns.items()})

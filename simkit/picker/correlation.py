@@ -1,0 +1,28 @@
+"""The lecture's cross-correlation: Σ f(x + t) h(t)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from simkit.core.grid import FloatArray
+from simkit.correlation.padding import Frame
+from simkit.correlation.refinement import Field, Probe
+from simkit.correlation.whitening import white
+from simkit.picker._search import TemplateSearch
+from simkit.picker.base import Sight
+
+
+class Correlation(TemplateSearch):
+    """The sum of products c(x) = Σ f(x + t) h(t) of a zero-mean image and a zero-mean template.
+
+    The score is in units of the image (the template has unit energy): bright places score high
+    whatever their shape. `matched_filter` and `ncc` mend that, each in its way. Expected false
+    picks are those of white noise.
+    """
+
+    kind: Literal["correlation"] = "correlation"
+
+    def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
+        """See `TemplateSearch.prepare`."""
+        field = Field(frame, frame.pad(image), white)
+        return field, [Probe.in_box(bank, bank.images, field) for bank in sight.banks]

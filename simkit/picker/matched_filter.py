@@ -1,0 +1,66 @@
+"""The matched filter: the correlation that sees best in noise of a given spectrum."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from simkit.core.errors import ScenarioError
+from simkit.core.grid import FloatArray
+from simkit.correlation.padding import Frame
+from simkit.correlation.refinement import Field, Probe
+from simkit.correlation.whitening import (
+    NoiseSpectrum,
+    radial_spectrum,
+    sampled_spectrum,
+    unit_noise,
+    whitened,
+)
+from simkit.picker._search import TemplateSearch
+from simkit.picker.base import Sight
+
+
+class MatchedFilter(TemplateSearch):
+    """Correlation after whitening: F⁻¹[F(k) T*(k) / P(k)] / sqrt((1/N) Σ |T|² / P).
+
+    P is the noise power spectrum; the zero frequency is left out. The score is in standard
+    deviations of the noise, so a peak's height is the particle's d′.
+
+    References
+    ----------
+    .. [1] Sigworth, J. Struct. Biol. 145 (2004) 111.
+    """
+
+    kind: Literal["matched_filter"] = "matched_filter"
+
+    noise: Literal["estimated", "declared"] = "estimated"
+    """estimated: P from the image itself, a function of |k|; declared: the true one, which makes the
+    picker an oracle."""
+
+    @property
+    def oracle(self) -> bool:
+        """See `Picker.oracle`."""
+        return self.noise == "declared"
+
+    @property
+    def knows(self) -> tuple[str, ...]:
+        """See `Picker.knows`."""
+        return (*super().knows, "noise spectrum") if self.oracle else super().knows
+
+    def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
+        """See `TemplateSearch.prepare`."""
+        spectrum = self._spectrum(image, sight)
+        values, weight = whitened(frame.pad(image), frame.grid, spectrum, workers=sight.workers)
+        field = Field(frame, values, weight, noise_spectrum=spectrum, noise_sd=1.0)
+        return field, [Probe.in_box(bank, unit_noise(bank.images, weight), field) for bank in sight.banks]
+
+    def _spectrum(self, image: FloatArray, sight: Sight) -> NoiseSpectrum:
+        if self.noise == "estimated":
+            return radial_spectrum(image, sight.grid)
+        if sight.noise_spectrum is None or not np.any(sight.noise_spectrum > 0):
+            raise ScenarioError(
+                "no noise is declared to whiten by; give the scenario noise or write `noise: estimated`",
+                ("noise",),
+            )
+        return sampled_spectrum(sight.noise_spectrum, sight.grid)

@@ -1,0 +1,39 @@
+"""Normalised cross-correlation: how alike template and image are, whatever brightness and contrast."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from simkit.core.grid import FloatArray
+from simkit.correlation.bank import TemplateBank
+from simkit.correlation.normalised import local_norm, masked_standard, sum_under, template_mask
+from simkit.correlation.padding import Frame
+from simkit.correlation.refinement import Field, Probe
+from simkit.correlation.whitening import white
+from simkit.picker._search import TemplateSearch
+from simkit.picker.base import Sight
+
+
+class Ncc(TemplateSearch):
+    """Pearson's correlation coefficient between the template and what lies under it, in [−1, 1].
+
+    Under `border: pad` the outside counts as the image's mean in the local statistics too, so that
+    the score stays a correlation coefficient there and a cut particle scores lower. Expected
+    false picks are those of white noise.
+    """
+
+    kind: Literal["ncc"] = "ncc"
+
+    mask: Literal["box", "circle"] = "circle"
+    """Where they are compared: the template's whole box, or a circle of the particle's own radius."""
+
+    def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
+        """See `TemplateSearch.prepare`."""
+        field = Field(frame, frame.pad(image), white)
+        return field, [self._probe(bank, field, sight.workers) for bank in sight.banks]
+
+    def _probe(self, bank: TemplateBank, field: Field, workers: int) -> Probe:
+        mask = template_mask(bank.grid.shape, self.mask, bank.support / bank.pixel_size)
+        sums = sum_under(field.values, mask, workers=workers)
+        norm = local_norm(field.values, mask, sums, workers=workers)
+        return Probe(bank, masked_standard(bank.images, mask), mask, sums, norm)
