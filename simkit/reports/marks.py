@@ -1,0 +1,140 @@
+"""What became of every pick and every particle, and how it is marked: colour and shape together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from simkit.core.grid import FloatArray, Grid
+from simkit.core.tables import Array, Picks, Table, Truth
+from simkit.engine.results import RunResult
+from simkit.reports import plates
+from simkit.reports.elements import Layer
+
+STYLES = {
+    "hit": ("found: a pick of the right class near a particle", "circle", "sky"),
+    "wrong": ("wrong class: near a particle, but of another class", "diamond", "purple"),
+    "false": ("false: a pick with no particle near it", "cross", "vermillion"),
+    "missed": ("missed: a particle looked for that no pick is near", "triangle", "orange"),
+    "pick": ("pick, not judged", "plus", "sky"),
+}
+"""Outcome → what it means, its shape, its colour."""
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Rows of the run's picks and truth, sorted by what became of them.
+
+    Attributes
+    ----------
+    picks, truth : Picks, Truth
+        All micrographs.
+    rows : mapping
+        Outcome → row numbers: of the picks, or of the truth for "missed".
+    pairs : array, shape (n, 2)
+        (truth row, pick row) of every hit.
+    """
+
+    picks: Picks
+    truth: Truth
+    rows: dict[str, Array]
+    pairs: Array
+
+    def tables(self) -> Iterator[tuple[str, Table]]:
+        """Yield (outcome, its rows as a table)."""
+        for outcome, rows in self.rows.items():
+            yield outcome, (self.truth if outcome == "missed" else self.picks).take(rows)
+
+    def displacements(self) -> tuple[FloatArray, FloatArray]:
+        """Return pick − truth of every hit in Å, as (y, x)."""
+        truth, pick = self.pairs.T
+        return (
+            self.picks["y"][pick] - self.truth["y"][truth],
+            self.picks["x"][pick] - self.truth["x"][truth],
+        )
+
+    def scores(self) -> dict[str, FloatArray]:
+        """Return the scores of the picks of every outcome that has any."""
+        return {o: t["score"] for o, t in self.tables() if isinstance(t, Picks) and len(t)}
+
+
+def sought(result: RunResult, picker: str) -> tuple[str, ...]:
+    """Return the classes that a picker's templates find, in the order of the templates."""
+    templates = result.scenario.pickers[picker].templates or tuple(result.banks)
+    return tuple(dict.fromkeys(result.banks[t].finds for t in templates))
+
+
+def outcomes_of(result: RunResult, picker: str) -> Outcomes:
+    """Sort a picker's picks, and the particles it looked for and missed, by outcome."""
+    picks, truth = result.pickers[picker].picks, result.truth
+    everything = np.arange(len(picks))
+    judgement = result.judgements.get(picker)
+    if judgement is None:
+        return Outcomes(picks, truth, {"pick": everything}, np.empty((0, 2), int))
+    pairs = np.stack([judgement.match.truth, judgement.match.pick], axis=1)
+    right = truth["class"][pairs[:, 0]] == picks["class"][pairs[:, 1]]
+    wanted = np.flatnonzero(np.isin(truth["class"], sought(result, picker)))
+    rows = {
+        "hit": np.sort(pairs[right, 1]),
+        "wrong": np.sort(pairs[~right, 1]),
+        "false": np.setdiff1d(everything, pairs[:, 1]),
+        "missed": np.setdiff1d(wanted, pairs[:, 0]),
+    }
+    return Outcomes(picks, truth, rows, pairs[right])
+
+
+def layers(outcomes: Outcomes, grid: Grid, micrograph: str, radius: float) -> list[Layer]:
+    """Mark one micrograph.
+
+    Parameters
+    ----------
+    outcomes : Outcomes
+        Of one picker.
+    grid : Grid
+        Of the micrograph.
+    micrograph : str
+        Its name.
+    radius : float
+        Radius in Å of the particles looked for; symbols are of about that size.
+    """
+    size = float(np.clip(radius / grid.pixel_size * plates.units_per_pixel(grid), 10, 45))
+    return [
+        _layer(outcome, table.take(table["micrograph"] == micrograph), len(table), grid, size)
+        for outcome, table in outcomes.tables()
+    ]
+
+
+def _layer(outcome: str, table: Table, total: int, grid: Grid, size: float) -> Layer:
+    meaning, symbol, tone = STYLES[outcome]
+    across, down = plates.to_units(grid, table["y"], table["x"])
+    inner = size if symbol == "circle" else max(0.7 * size, 10)
+    drawn = plates.marks(symbol, across, down, inner, (_title(outcome, row) for row in table.rows()))
+    return Layer(f"{meaning} ({count_text(len(table), total)})", symbol, tone, drawn)
+
+
+def count_text(here: int, total: int) -> str:
+    """Write a count on the shown micrograph and, where it differs, over all of them."""
+    return f"{here}" if here == total else f"{here} here, {total} on all micrographs"
+
+
+def _title(outcome: str, row: dict[str, object]) -> str:
+    words = f"{outcome}: {row['class']}"
+    if "score" in row:
+        words += f", score {row['score']:.4g}"
+    return f"{words}, y {row['y']:.1f} Å, x {row['x']:.1f} Å"
+
+
+def crosses(picks: Picks, grid: Grid, micrograph: str) -> Layer:
+    """Mark the peaks that became picks with crosses, as the lecture does."""
+    mine = picks.take(picks["micrograph"] == micrograph)
+    across, down = plates.to_units(grid, mine["y"], mine["x"])
+    size = float(np.clip(160 / np.sqrt(max(len(mine), 1)), 10, 20))
+    titles = (_title("peak", row) for row in mine.rows())
+    return Layer(
+        f"peaks above the threshold ({len(mine)})",
+        "sight",
+        "white",
+        plates.marks("sight", across, down, size, titles),
+    )

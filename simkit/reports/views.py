@@ -1,0 +1,323 @@
+"""A run as the page tells it: every text, table and picture, in order, before any HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+
+from simkit.engine.explanation import not_modelled
+from simkit.engine.results import RunResult, Value
+from simkit.reports import equation, figures, wording
+from simkit.reports.elements import Illustration, Table
+from simkit.reports.marks import Outcomes, outcomes_of, sought
+from simkit.scenario.loading import dump
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the run is as expected: a state for the style sheet, a symbol, a word, a sentence."""
+
+    state: str
+    symbol: str
+    word: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """One expectation and what became of it."""
+
+    what: str
+    limit: str
+    value: str
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One picker in a line."""
+
+    name: str
+    looks_for: str
+    sentence: str
+    values: Sequence[str]
+    knows: str
+    oracle: bool
+
+
+@dataclass(frozen=True)
+class PickerView:
+    """Everything about one picker."""
+
+    name: str
+    kind: str
+    headline: Headline
+    remarks: Sequence[str]
+    marked: Illustration
+    score_map: Illustration | None
+    charts: Sequence[Illustration]
+    table: Table | None
+
+
+@dataclass(frozen=True)
+class AuditView:
+    """Everything that one audit measured."""
+
+    name: str
+    kind: str
+    table: Table
+    panels: Sequence[Illustration]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The whole page."""
+
+    title: str
+    description: str
+    verdict: Verdict
+    checks: Sequence[Check]
+    headlines: Sequence[Headline]
+    steps: Sequence[equation.Step]
+    micrograph: Illustration
+    pickers: Sequence[PickerView]
+    judged: bool
+    audits: Sequence[AuditView]
+    facts: Table | None
+    not_modelled: Sequence[tuple[str, str]]
+    scenario: str
+    command: str
+    seed: int
+    version: str
+    files: Sequence[tuple[str, str]]
+
+
+def report_of(result: RunResult, command: str) -> Report:
+    """Say everything that the page says about a run."""
+    scenario = result.scenario
+    base = figures.micrograph(result, max((_radius(result, p) for p in result.pickers), default=0.0))
+    pickers = [_picker(result, name, base) for name in result.pickers]
+    return Report(
+        title=scenario.title or "Untitled scenario",
+        description=scenario.description,
+        verdict=verdict(result),
+        checks=checks(result),
+        headlines=[picker.headline for picker in pickers],
+        steps=equation.steps(result),
+        micrograph=base,
+        pickers=pickers,
+        judged=bool(result.judgements),
+        audits=[_audit(result, name) for name in result.measurements],
+        facts=_facts(result),
+        not_modelled=not_modelled(scenario) if result.first is not None else [],
+        scenario=dump(scenario),
+        command=command,
+        seed=scenario.seed,
+        version=version("simkit"),
+        files=run_files(result),
+    )
+
+
+def verdict(result: RunResult) -> Verdict:
+    """Judge the run as a whole."""
+    outcomes = [bool(entry["passed"]) for entry in result.scores["expectations"]]
+    if not outcomes:
+        return Verdict("none", "○", "No verdict", "The scenario states no expectation.")
+    failed = outcomes.count(False)
+    if failed:
+        all_of_them = f"{failed} of {wording.plural(len(outcomes), 'expectation')} failed."
+        return Verdict("failed", "✗", "Failed", all_of_them)
+    return Verdict("passed", "✓", "Passed", f"Every expectation is met ({len(outcomes)} of {len(outcomes)}).")
+
+
+def checks(result: RunResult) -> list[Check]:
+    """List every expectation with its limit and value."""
+    pairs = zip(result.scenario.expect, result.scores["expectations"], strict=True)
+    return [
+        Check(
+            what=wording.subject(expectation),
+            limit=wording.limit(expectation),
+            value=wording.number(
+                outcome["value"],
+                _unit(result, expectation.audit, expectation.metric),
+                digits=wording.digits_for(expectation),
+            ),
+            passed=bool(outcome["passed"]),
+        )
+        for expectation, outcome in pairs
+    ]
+
+
+def _unit(result: RunResult, audit: str | None, metric: str) -> str:
+    units = result.scores["units"]
+    return str((units["pickers"] if audit is None else units["audit"].get(audit, {})).get(metric, ""))
+
+
+def _picker(result: RunResult, name: str, base: Illustration) -> PickerView:
+    run, spec = result.pickers[name], result.scenario.pickers[name]
+    outcomes = outcomes_of(result, name)
+    mapped = run.first.score_map.size > 0
+    return PickerView(
+        name=name,
+        kind=_kind(spec),
+        headline=_headline(result, name),
+        remarks=_remarks(result, name),
+        marked=figures.marked_micrograph(result, base, name, outcomes, _radius(result, name)),
+        score_map=figures.score_map(name, run, result.micrograph_names[0]) if mapped else None,
+        charts=_charts(result, name, outcomes),
+        table=_metrics_table(result, name),
+    )
+
+
+def _kind(spec: object) -> str:
+    return str(getattr(spec, "kind", type(spec).__name__))
+
+
+def _radius(result: RunResult, picker: str) -> float:
+    used = result.scenario.pickers[picker].templates or tuple(result.banks)
+    return max((result.banks[t].support for t in used), default=0.0)
+
+
+def _headline(result: RunResult, name: str) -> Headline:
+    judgement = result.judgements.get(name)
+    spec = result.scenario.pickers[name]
+    classes = sought(result, name)
+    values: Mapping[str, Value] = {}
+    if judgement is not None:
+        one = classes[0] if len(classes) == 1 else "all"
+        values = judgement.values.get(one, judgement.values["all"])
+    return Headline(
+        name=name,
+        looks_for=wording.listed(classes),
+        sentence=_summary(result, name),
+        values=[wording.number(values.get(metric)) for metric in ("recall", "precision", "f1")],
+        knows=wording.listed(judgement.knows if judgement else spec.knows),
+        oracle=judgement.oracle if judgement else spec.oracle,
+    )
+
+
+def _summary(result: RunResult, name: str) -> str:
+    outcomes = outcomes_of(result, name)
+    if name not in result.judgements:
+        count = wording.plural(len(outcomes.picks), "pick")
+        return f"{name} made {count}; nothing says how many are right."
+    classes = sought(result, name)
+    wanted = int(np.isin(outcomes.truth["class"], classes).sum())
+    some = set(result.scenario.specimen) - set(classes)
+    noun = f"{' and '.join(classes)} particle" if some else "particle"
+    hits, false, wrong = (len(outcomes.rows[o]) for o in ("hit", "false", "wrong"))
+    sentence = (
+        f"{name} found {hits} of {wording.plural(wanted, noun)}, with {wording.plural(false, 'false pick')}"
+    )
+    return f"{sentence} and {wrong} of a wrong class." if wrong else f"{sentence}."
+
+
+def _remarks(result: RunResult, name: str) -> list[str]:
+    run = result.pickers[name]
+    remarks = [f"{wording.name_of(note)}: {wording.number(value)}" for note, value in run.first.notes.items()]
+    finite = [t for t in run.thresholds if np.isfinite(t)]
+    if len(set(finite)) > 1:
+        low, high = wording.number(min(finite)), wording.number(max(finite))
+        remarks.insert(0, f"the threshold ran from {low} to {high} over the micrographs")
+    return remarks
+
+
+def _charts(result: RunResult, name: str, outcomes: Outcomes) -> list[Illustration]:
+    charts = []
+    if outcomes.scores():
+        charts.append(figures.score_histogram(name, result.pickers[name], outcomes))
+    score, image = result.scenario.score, result.scenario.image
+    if len(outcomes.pairs) and score is not None:
+        charts.append(
+            figures.localisation(
+                name, outcomes, radius=score.radius, pixel_size=image.pixel_size, ndim=image.ndim
+            )
+        )
+    return charts
+
+
+def _metrics_table(result: RunResult, name: str) -> Table | None:
+    judgement = result.judgements.get(name)
+    if judgement is None:
+        return None
+    values = judgement.values
+    classes = ["all", *(c for c in sought(result, name) if c in values and values[c] != values["all"])]
+    rows = [
+        [wording.name_of(metric), *(wording.number(judgement.values[c].get(metric), unit) for c in classes)]
+        for metric, unit in ((m, _unit(result, None, m)) for m in judgement.values["all"])
+    ]
+    glossary = {
+        wording.name_of(m): wording.GLOSSARY[m] for m in judgement.values["all"] if m in wording.GLOSSARY
+    }
+    columns = ["", "all, whatever the class" if len(classes) > 2 else "all", *classes[1:]]
+    return Table(f"Scores of {name}", columns, rows, glossary)
+
+
+def _audit(result: RunResult, name: str) -> AuditView:
+    measured = result.measurements[name]
+    rows = [
+        [wording.name_of(metric), wording.number(value, _unit(result, name, metric))]
+        for metric, value in measured.values.items()
+    ]
+    return AuditView(
+        name=name,
+        kind=_kind(result.scenario.audit[name]),
+        table=Table(f"What {name} measured", ["", "value"], rows),
+        panels=[figures.audit_panel(panel) for panel in measured.panels],
+    )
+
+
+_FACTS = {
+    "peak_contrast": "peak contrast: largest |I − level| ÷ level",
+    "electrons_per_pixel": "electrons per pixel, on average",
+    "noise_sd": "noise, standard deviation of a pixel",
+}
+
+
+def _facts(result: RunResult) -> Table | None:
+    if result.first is None:
+        return None
+    unit = str(result.first.micrograph.attrs.get("units", ""))
+    facts = {name: value for name, value in result.first.facts.items() if value is not None}
+    rows = [[_fact_name(name), _fact(name, value, unit)] for name, value in facts.items()]
+    return Table(f"Micrograph {result.micrograph_names[0]} in numbers", ["", "value"], rows)
+
+
+def _fact_name(name: str) -> str:
+    family, _, species = name.partition(".")
+    if family == "snr":
+        return f"SNR of {species}: variance of one copy inside its support ÷ noise variance of a pixel"
+    return _FACTS.get(name, wording.name_of(name))
+
+
+def _fact(name: str, value: Value, unit: str) -> str:
+    if name == "peak_contrast" and value is not None:
+        return f"{100 * value:.3g} %"
+    return wording.number(value, unit if name == "noise_sd" else "")
+
+
+def run_files(result: RunResult) -> list[tuple[str, str]]:
+    """List the files that a run leaves beside the report, with what is in them."""
+    flat = result.scenario.image.ndim == 2
+    tables = "csv and .star (RELION)" if flat else "csv"
+    files = [
+        ("scenario.yaml", "the resolved scenario; running it again gives the same bits"),
+        ("scores.json, scores.csv", "every number on this page"),
+        (f"micrographs/0000.{'mrc' if flat else 'npy'} …", wording.plural(len(result.micrographs), "image")),
+    ]
+    if flat:
+        files.append(("micrographs/micrographs.star", "the list of images (RELION)"))
+    if result.scenario.specimen:
+        files.append((f"truth.{tables}", wording.plural(len(result.truth), "true position")))
+    files += [
+        (f"picks/{name}.{tables}", wording.plural(len(run.picks), "pick"))
+        for name, run in result.pickers.items()
+    ]
+    return [
+        *files,
+        ("provenance.json", "versions, seed, hash of the scenario"),
+        ("timings.json", "how long each stage took"),
+    ]
