@@ -21,6 +21,11 @@ from pydantic_core import PydanticCustomError, core_schema
 UNITS_REQUIRED = {"units": "required"}
 """Validation context under which a bare number is refused."""
 
+LARGEST = 1e12
+SMALLEST = 1e-12
+"""Largest number and smallest positive quantity, in canonical units: 100 m and far below an atom. What is
+beyond them is a slip of the pen, and would overflow somewhere far from where it was written."""
+
 _PATTERN = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S.*?)?\s*$")
 
 
@@ -118,6 +123,8 @@ class Quantity:
         number = self._number(value, bare_allowed=not _units_required(info))
         if not math.isfinite(number):
             raise _wrong(f"must be finite, not {value}")
+        if abs(number) > LARGEST or (self.gt == 0 and 0 < number < SMALLEST):
+            raise _wrong(f"{value} is beyond anything this program is for; check number and unit")
         for bound, holds, text in (
             (self.gt, operator.gt, "more than"),
             (self.ge, operator.ge, "at least"),
@@ -162,9 +169,9 @@ NonNegativeArea = Annotated[float, Quantity(AREA, ge=0)]
 Mass = Annotated[float, Quantity(MASS, gt=0)]
 PositiveFrequency = Annotated[float, Quantity(FREQUENCY, gt=0)]
 
-Number = Annotated[float, Strict()]
-PositiveNumber = Annotated[float, Strict(), Field(gt=0)]
-NonNegativeNumber = Annotated[float, Strict(), Field(ge=0)]
+Number = Annotated[float, Strict(), Field(ge=-LARGEST, le=LARGEST)]
+PositiveNumber = Annotated[float, Strict(), Field(gt=0, le=LARGEST)]
+NonNegativeNumber = Annotated[float, Strict(), Field(ge=0, le=LARGEST)]
 Fraction = Annotated[float, Strict(), Field(ge=0, le=1)]
 Count = Annotated[int, Strict(), Field(ge=1)]
 Index = Annotated[int, Strict(), Field(ge=0)]

@@ -106,6 +106,12 @@ def test_what_is_no_finite_number_is_refused(value):
         TypeAdapter(Length).validate_python(value)
 
 
+@pytest.mark.parametrize("value", ["1e6 mm", "-1e13 Å", "1e-300 Å"])
+def test_slips_of_the_pen_are_refused(value):
+    with pytest.raises(ValidationError, match="check number and unit"):
+        TypeAdapter(PositiveLength).validate_python(value)
+
+
 @pytest.mark.parametrize("value", ["0 Å", "-1 nm"])
 def test_bounds_hold(value):
     with pytest.raises(ValidationError, match="must be more than 0 Å"):
