@@ -1,53 +1,6 @@
-"""The `simkit` command."""
-
-from __future__ import annotations
+"""Where the `simkit` command starts."""
 
 import sys
-from typing import Annotated
-
-import typer
-
-from simkit.cli.catalogue import list_kinds, schema
-from simkit.cli.check import check, explain
-from simkit.cli.new import new
-from simkit.cli.pick import pick
-from simkit.cli.run import report, run
-from simkit.cli.score import score
-
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(run)
-app.command()(check)
-app.command()(explain)
-app.command()(pick)
-app.command()(score)
-app.command()(new)
-app.command("list")(list_kinds)
-app.command()(schema)
-app.command()(report)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"simkit {version('simkit')}")
-        raise typer.Exit
-
-
-@app.callback()
-def simkit(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
-    """One YAML file describes a microscopy experiment; simkit simulates it, picks it and judges it.
-
-    Start with: simkit new lecture && simkit run lecture.yaml
-    """
 
 
 def main() -> None:
@@ -56,4 +9,14 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             # A terminal or file without Å in its encoding still gets the text, escaped.
             stream.reconfigure(errors="backslashreplace")
-    app()
+    try:
+        # Imported here so that not even an interruption while modules load shows a traceback.
+        from simkit.cli.app import app
+
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -50,6 +50,7 @@ def score(
     from simkit.core.tables import Truth
     from simkit.engine.scoring import judge_points
     from simkit.io.coordinates import read_coordinates
+    from simkit.scenario.spec import Score
 
     found = read_coordinates(picks, pixel_size=pixel_size)
     right = read_coordinates(truth, pixel_size=pixel_size)
@@ -61,7 +62,10 @@ def score(
     if as_json:
         emit_json({"radius": radius, **values})
     else:
-        typer.echo(aligned([[name, number(value)] for name, value in values.items()]))
+        units = {
+            name: unit for metric in Score(radius=radius).used_metrics for name, unit in metric.units.items()
+        }
+        typer.echo(aligned([[name, number(value), units[name]] for name, value in values.items()]))
 
 
 def _on(table: Picks, micrograph: str, file: Path) -> Picks:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from simkit.cli.main import app
+from simkit.cli.app import app
 from simkit.core.errors import OutsideError
 
 COMMANDS = ("run", "check", "explain", "pick", "score", "new", "list", "schema", "report")
@@ -70,7 +70,7 @@ def test_every_command_has_help_with_an_example_of_itself(simkit, command):
 def test_help_needs_none_of_the_heavy_libraries():
     heavy = ("numpy", "scipy", "pydantic", "xarray", "matplotlib", "ruamel", "finufft")
     code = (
-        "import sys; from simkit.cli.main import app\n"
+        "import sys; from simkit.cli.app import app\n"
         "try: app(['--help'])\n"
         f"except SystemExit: print([m for m in {heavy} if m in sys.modules], file=sys.stderr)"
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from simkit.cli.main import app
+from simkit.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 GOOD = sorted(
