@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from simkit.core.grid import FloatArray, Grid
 from simkit.core.tables import Placements
@@ -129,7 +130,7 @@ def lattice_layer(grid: Grid, placements: Placements, label: str, style: tuple[s
         (across > 0) & (across < PLATE_WIDTH) & (down > 0) & (down < grid.shape[0] * units_per_pixel(grid))
     )
     across, down, psi = across[inside], down[inside], np.deg2rad(placements.psi[inside])
-    radius = float(np.clip(250 / np.sqrt(max(len(psi), 1)), 7, 26))
+    radius = float(np.clip(0.3 * _spacing(across, down), 4, 26))
     dots = marks(symbol, across, down, radius)
     if not turned(placements):
         return Layer(label, symbol, tone, dots)
@@ -143,6 +144,14 @@ def lattice_layer(grid: Grid, placements: Placements, label: str, style: tuple[s
         for dot, a in zip(dots, psi, strict=True)
     ]
     return Layer(label, symbol, tone, strokes)
+
+
+def _spacing(across: FloatArray, down: FloatArray) -> float:
+    """Return the median distance of a dot to the nearest other one."""
+    points = np.stack([across, down], axis=1)
+    if len(points) < 2:
+        return np.inf
+    return float(np.median(cKDTree(points).query(points, k=2)[0][:, 1]))
 
 
 def turned(placements: Placements) -> bool:

@@ -38,12 +38,11 @@ class Check:
 
 @dataclass(frozen=True)
 class Headline:
-    """One picker in a line."""
+    """One picker in a sentence, and in a line (class, recall, precision, F1) for each class."""
 
     name: str
-    looks_for: str
     sentence: str
-    values: Sequence[str]
+    lines: Sequence[Sequence[str]]
     knows: str
     oracle: bool
 
@@ -184,19 +183,26 @@ def _radius(result: RunResult, picker: str) -> float:
 def _headline(result: RunResult, name: str) -> Headline:
     judgement = result.judgements.get(name)
     spec = result.scenario.pickers[name]
-    classes = sought(result, name)
-    values: Mapping[str, Value] = {}
-    if judgement is not None:
-        one = classes[0] if len(classes) == 1 else "all"
-        values = judgement.values.get(one, judgement.values["all"])
     return Headline(
         name=name,
-        looks_for=wording.listed(classes),
         sentence=_summary(result, name),
-        values=[wording.number(values.get(metric)) for metric in ("recall", "precision", "f1")],
+        lines=[
+            [c, *(wording.number(values.get(metric)) for metric in ("recall", "precision", "f1"))]
+            for c, values in _by_class(result, name).items()
+        ],
         knows=wording.listed(judgement.knows if judgement else spec.knows),
         oracle=judgement.oracle if judgement else spec.oracle,
     )
+
+
+def _by_class(result: RunResult, name: str) -> dict[str, Mapping[str, Value]]:
+    """Return a picker's values on all particles and, where those differ, on each class it looks for."""
+    judgement = result.judgements.get(name)
+    if judgement is None:
+        return {}
+    everything = judgement.values["all"]
+    classes = {c: judgement.values[c] for c in sought(result, name) if c in judgement.values}
+    return {"all": everything} | {c: values for c, values in classes.items() if values != everything}
 
 
 def _summary(result: RunResult, name: str) -> str:
@@ -240,19 +246,22 @@ def _charts(result: RunResult, name: str, outcomes: Outcomes) -> list[Illustrati
 
 
 def _metrics_table(result: RunResult, name: str) -> Table | None:
-    judgement = result.judgements.get(name)
-    if judgement is None:
+    values = _by_class(result, name)
+    if not values:
         return None
-    values = judgement.values
-    classes = ["all", *(c for c in sought(result, name) if c in values and values[c] != values["all"])]
+    metrics = list(values["all"])
     rows = [
-        [wording.name_of(metric), *(wording.number(judgement.values[c].get(metric), unit) for c in classes)]
-        for metric, unit in ((m, _unit(result, None, m)) for m in judgement.values["all"])
+        [
+            wording.name_of(metric),
+            *(
+                wording.number(of_class.get(metric), _unit(result, None, metric))
+                for of_class in values.values()
+            ),
+        ]
+        for metric in metrics
     ]
-    glossary = {
-        wording.name_of(m): wording.GLOSSARY[m] for m in judgement.values["all"] if m in wording.GLOSSARY
-    }
-    columns = ["", "all, whatever the class" if len(classes) > 2 else "all", *classes[1:]]
+    glossary = {wording.name_of(m): wording.GLOSSARY[m] for m in metrics if m in wording.GLOSSARY}
+    columns = ["", "all, whatever the class" if len(values) > 1 else "all", *list(values)[1:]]
     return Table(f"Scores of {name}", columns, rows, glossary)
 
 
