@@ -22,7 +22,10 @@ from simkit.cli.manners import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from simkit.core.tables import Picks
+    from simkit.engine.picking import Searched
     from simkit.scenario.spec import Scenario
 
 FORMATS = (".star", ".csv")
@@ -53,6 +56,15 @@ def pick(
             help="picks.star or picks.csv; CSV on stdout by default.",
         ),
     ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            "--pictures",
+            metavar="FOLDER",
+            file_okay=False,
+            help="Write a PNG of every image with its picks drawn on it.",
+        ),
+    ] = None,
     overrides: Overrides = None,
     workers: Workers = None,
     as_json: AsJson = False,
@@ -71,17 +83,38 @@ def pick(
     loaded = load(scenario, overrides)
     with locating(loaded.source):
         chosen = picker or _only_picker(loaded.scenario)
-        picks, _ = pick_files(loaded.scenario, images, chosen, workers=workers or os.cpu_count() or 1)
+        picks, found = pick_files(loaded.scenario, images, chosen, workers=workers or os.cpu_count() or 1)
     counts = {image.name: int((picks["micrograph"] == image.name).sum()) for image in images}
     if out is not None:
         _save(picks, out, loaded.scenario)
         note(f"{len(picks)} picks written to {out}")
+    if pictures is not None:
+        _draw(images, found, pictures, f"{loaded.scenario.title}: {chosen}")
+        note(f"pictures written to {pictures}/")
     if as_json:
         emit_json({"picker": chosen, "picks": counts, "file": None if out is None else str(out)})
     elif out is not None:
         typer.echo(aligned([["micrograph", "picks"], *([name, str(n)] for name, n in counts.items())]))
     else:
         typer.echo(_csv(picks), nl=False)
+
+
+def _draw(images: list[Path], found: Mapping[str, Searched], folder: Path, title: str) -> None:
+    from simkit.io.atomic import write_bytes_atomic
+    from simkit.io.images import read_image
+    from simkit.reports.picture import picks_picture
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for image in images:
+        search = found[image.name]
+        picture = picks_picture(
+            read_image(image).pixels,
+            search.grid,
+            search.found.picks,
+            supports=search.supports,
+            title=f"{image.name}: {title}",
+        )
+        write_bytes_atomic(folder / f"{image.name}.png", picture)
 
 
 def _only_picker(scenario: Scenario) -> str:

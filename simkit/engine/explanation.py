@@ -114,12 +114,11 @@ def _species(scenario: Scenario) -> dict[str, list[tuple[str, str]]]:
         variance = fourier.energy(spectrum, grid.shape) / grid.size
         if variance > 0:
             scale = total_gain(scenario)
+            seen = fourier.forward(contrast * scale)
+            visible = detectability(seen, noise_spectrum=spectrum, shape=grid.shape)
             rows += [
                 ("SNR", f"{imaging.copy_variance(scenario, name) * scale**2 / variance:.4g}"),
-                (
-                    "detectability d′ of the ideal observer",
-                    f"{detectability(fourier.forward(contrast * scale), noise_spectrum=spectrum, shape=grid.shape):.3g}",
-                ),
+                ("detectability d′ of the ideal observer", f"{visible:.3g}"),
             ]
         result[name] = rows
     return result

@@ -14,14 +14,20 @@ from simkit.scenario.spec import Scenario
 SIMULATION_BYTES = 8 * 14
 """Per simulated pixel: the double-precision grid of the non-uniform FFT is oversampled 2×2 and complex."""
 
-SEARCH_BYTES = 4 * 16
-"""Per image pixel and picker: padded image, spectra, local sums in float64, running maxima."""
+RECORD_BYTES = 4 * 8
+"""Per image pixel while it is searched: density, ideal image, transfer function, noise spectrum."""
+
+SEARCH_BYTES = 4 * 28
+"""Per image pixel: padded image, spectra, local sums in float64, running maxima of one picker."""
 
 KEPT_BYTES = 4
 """Per image pixel of every finished micrograph: its float32 pixels."""
 
-BASE_BYTES = 300 * 2**20
+BASE_BYTES = 250 * 2**20
 """An interpreter with the scientific libraries loaded, per process."""
+
+TILE_BYTES = 350 * 2**20
+"""The views of the templates and the tiles of a search, per process."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,9 @@ def estimate(scenario: Scenario, workers: int) -> MemoryEstimate:
     pixels = scenario.image.grid.size
     simulated = math.prod(simulation_grid(scenario).shape)
     at_once = min(workers, scenario.replicates)
-    one = max(SIMULATION_BYTES * simulated, SIMULATION_BYTES // 4 * simulated + SEARCH_BYTES * pixels)
+    one = SIMULATION_BYTES * simulated
+    if scenario.pickers:
+        one = TILE_BYTES + max(one, (RECORD_BYTES + SEARCH_BYTES) * pixels)
     needed = at_once * (BASE_BYTES + one) + scenario.replicates * KEPT_BYTES * pixels
     return MemoryEstimate(needed, available_memory())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -118,9 +119,28 @@ def _net_spacing(scenario: Scenario) -> float | None:
     return min((s for s in spacings if s is not None), default=None)
 
 
+@dataclass(frozen=True)
+class Searched:
+    """One file's search.
+
+    Attributes
+    ----------
+    grid : Grid
+        Of the image.
+    found : Found
+        What the picker returned.
+    supports : mapping
+        Class → radius in Å of the particles looked for.
+    """
+
+    grid: Grid
+    found: Found
+    supports: Mapping[str, float]
+
+
 def pick_files(
     scenario: Scenario, files: Sequence[Path], picker: str, *, workers: int = 1
-) -> tuple[Picks, dict[str, Found]]:
+) -> tuple[Picks, dict[str, Searched]]:
     """Pick real micrographs with a scenario's templates and one of its pickers.
 
     Parameters
@@ -138,8 +158,8 @@ def pick_files(
     -------
     picks : Picks
         The micrograph column holds the files' names.
-    found : mapping
-        File name → all that the picker returned.
+    searched : mapping
+        File name → its `Searched`.
 
     Raises
     ------
@@ -152,15 +172,15 @@ def pick_files(
         raise ScenarioError(
             f"there is no picker {picker!r}; there are {', '.join(scenario.pickers)}", ("pickers",)
         )
-    found: dict[str, Found] = {}
+    searched: dict[str, Searched] = {}
     banks: dict[tuple[int, ...], dict[str, TemplateBank]] = {}
     for number, file in enumerate(files):
         grid, pixels = _read(scenario, file)
         if grid.shape not in banks:
             banks[grid.shape] = draw_banks(scenario, grid, _no_micrograph)
-        if file.name in found:
+        if file.name in searched:
             raise DataError("two images of one name cannot be told apart in the picks; rename one", str(file))
-        found[file.name] = pick_image(
+        found = pick_image(
             scenario,
             picker,
             pixels=pixels,
@@ -170,7 +190,9 @@ def pick_files(
             banks=banks[grid.shape],
             workers=workers,
         )
-    return Picks.concat([f.picks for f in found.values()]), found
+        supports = {bank.finds: bank.support for bank in banks[grid.shape].values()}
+        searched[file.name] = Searched(grid, found, supports)
+    return Picks.concat([s.found.picks for s in searched.values()]), searched
 
 
 def _read(scenario: Scenario, file: Path) -> tuple[Grid, FloatArray]:

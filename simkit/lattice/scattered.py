@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 from scipy.spatial import cKDTree
 
 from simkit.core.errors import ScenarioError
 from simkit.core.grid import FloatArray, Grid
 from simkit.core.quantity import Index, NonNegativeLength
 from simkit.core.tables import Placements
+from simkit.lattice._net import MOST_COPIES
 from simkit.lattice.base import Lattice
 
 DARTS = 4096
@@ -129,7 +131,7 @@ class Scattered(Lattice):
 
     kind: Literal["scattered"] = "scattered"
 
-    count: Index
+    count: Annotated[Index, Field(le=MOST_COPIES)]
     """How many copies have their centres within the image."""
 
     min_distance: NonNegativeLength

@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
 from simkit.core.errors import ScenarioError
 from simkit.core.grid import ComplexArray, FloatArray, Grid
-from simkit.core.quantity import PositiveAngle, Symmetry, fold
+from simkit.core.quantity import ANGLE, Quantity, Symmetry, fold
 from simkit.core.spec import Spec
 from simkit.correlation.bank import TemplateBank, standardised
 
@@ -26,8 +26,8 @@ Contrast = Literal["bright", "dark"]
 class Rotations(Spec):
     """The in-plane angles to try."""
 
-    step: PositiveAngle
-    """Largest step between neighbouring angles; the turn is divided evenly."""
+    step: Annotated[float, Quantity(ANGLE, ge=0.1)]
+    """Largest step between neighbouring angles, at least 0.1° (ψ is refined below the step); the turn is divided evenly."""
 
     def angles(self, symmetry: str) -> FloatArray:
         """Return the angles in degrees that cover one turn of a particle of this symmetry."""
