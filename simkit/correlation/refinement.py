@@ -139,17 +139,15 @@ def _peak(
     views: list[int],
     template: int,
 ) -> Peak:
-    here = views.index(view)
-    middle = scores.reshape(len(views), -1)[:, 3 ** len(place) // 2]
-    offset, _ = quadratic_peak(scores[here][None])
-    bank = probe.bank
-    turn = 0.0
-    if bank.step is not None and len(views) == 3:
-        turn = bank.step * float(quadratic_peak(middle[None])[0][0, 0])
+    bank, here = probe.bank, views.index(view)
+    joint = len(views) == 3
+    # Turning a template about a point that is not its centre of mass moves it: both are fitted at once.
+    offset = quadratic_peak(scores[None] if joint else scores[here][None])[0][0]
+    turn, shift = (offset[0] * bank.step, offset[1:]) if joint else (0.0, offset)
     pixel = field.frame.image.pixel_size
     return Peak(
-        position=(np.array(place) - field.frame.before + offset[0]) * pixel,
+        position=(np.array(place) - field.frame.before + shift) * pixel,
         psi=float((bank.angles[view] + turn) % bank.period),
-        score=float(middle[here]),
+        score=float(scores[(here, *(1,) * len(place))]),
         template=template,
     )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from simkit.core import fourier
 from simkit.core.grid import FloatArray, Grid
@@ -23,10 +24,10 @@ from simkit.correlation.steering import BankSpectrum, SteeredBank, coarsest, ste
 from simkit.correlation.subpixel import quadratic_peak
 from simkit.correlation.tiles import best_over_views
 
-RELATIVE_MARGIN = 0.05
+RELATIVE_MARGIN = 0.08
 """Share of its score by which a peak of the fast search may differ from the exact one."""
 
-NOISE_MARGIN = 0.25
+NOISE_MARGIN = 0.5
 """Standard deviations of the noise by which it may differ besides."""
 
 
@@ -230,11 +231,36 @@ def _margin(score: FloatArray | float, noise_sd: float) -> FloatArray | float:
 
 def _exact(found: Scan, rough: Candidates, field: Field, probes: Sequence[Probe], i: int) -> Peak | None:
     template = int(found.winner[tuple(rough.index[i])])
+    climbed = [
+        refine(field, probes[template], place, view, template)
+        for place, view in _starts(found, rough.index[i] + found.start, field, probes[template], template)
+    ]
+    return max((p for p in climbed if p is not None), key=lambda p: p.score, default=None)
+
+
+def _starts(
+    found: Scan, sample: Indices, field: Field, probe: Probe, template: int
+) -> list[tuple[tuple[int, ...], int]]:
+    """Return the pixels and views from which the exact peak near a sample may be reached.
+
+    Neighbouring samples hold peaks of other angles that the best over all angles hides, and a
+    score that is nearly the best may be so on finer pixels.
+    """
     bank = found.banks[template]
-    sample = rough.index[i] + found.start
-    halves = [n // 2 for n in bank.basis.shape[1:]]
-    patch = found.samples[tuple(slice(s - h, s + h + 1) for s, h in zip(sample, halves, strict=True))]
-    pixel = np.rint(rough.position[i] / field.frame.image.pixel_size).astype(int) + field.frame.before
-    under = probes[template].sums[tuple(pixel)]
-    view = int(bank.scores(patch, under).argmax())
-    return refine(field, probes[template], tuple(pixel.tolist()), view, template)
+    box = bank.basis.shape[1:]
+    corner = [int(s) - n // 2 - 1 for s, n in zip(sample, box, strict=True)]
+    around = found.samples[tuple(slice(c, c + n + 2) for c, n in zip(corner, box, strict=True))]
+    patches = np.lib.stride_tricks.sliding_window_view(around, box)
+    step = found.grid.pixel_size / field.frame.image.pixel_size
+    pixels = [np.rint((int(s) + np.arange(-1, 2)) * step).astype(int) for s in sample]
+    scores = bank.scores(patches, probe.sums[np.ix_(*pixels)])
+    if probe.norm is not None:
+        scores = ratio(scores, probe.norm[np.ix_(*pixels)][..., None])
+    size = (3,) * len(box) + (1 if probe.bank.step is None else 3,)
+    modes = ["constant"] * len(box) + ["wrap"]
+    tops = scores == ndimage.maximum_filter(scores, size, mode=modes, cval=-np.inf)
+    likely = scores >= scores.max() - _margin(scores.max(), found.noise_sd)
+    return [
+        (tuple(int(p[j]) for p, j in zip(pixels, index, strict=False)), int(index[-1]))
+        for index in np.argwhere(tops & likely)
+    ]

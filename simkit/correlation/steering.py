@@ -30,6 +30,9 @@ from simkit.correlation.padding import UNIT
 COARSEST = 3
 """A coarse grid keeps at least this many of every `UNIT` samples."""
 
+HARDLY_COARSER = 20
+"""From this many of `UNIT` samples on, all are kept: the search is then on the image's own pixels."""
+
 
 @dataclass(frozen=True)
 class SteeredBank:
@@ -53,10 +56,20 @@ class SteeredBank:
         """Return the views themselves as kernels, on the full-resolution grid."""
         return cls(resampled(kernels, 1.0).astype(np.float32), None)
 
-    def scores(self, patch: FloatArray, under: float) -> FloatArray:
-        """Return the product of every view with a patch of its box whose sum under the mask is given."""
-        products = self.basis.reshape(len(self.basis), -1) @ patch.ravel()
-        return products if self.mixing is None else self.mixing @ np.append(products, np.float32(under))
+    def scores(self, patches: FloatArray, sums: FloatArray) -> FloatArray:
+        """Return the product of every view with patches of its box: shape (…, n_angles).
+
+        Parameters
+        ----------
+        patches : array, shape (…, *box)
+        sums : array, shape (…)
+            The image's sum under the mask at each.
+        """
+        flat = patches.reshape(sums.size, -1)
+        products = flat @ self.basis.reshape(len(self.basis), -1).T
+        if self.mixing is not None:
+            products = np.column_stack([products, sums.ravel()]).astype(np.float32) @ self.mixing.T
+        return products.reshape(*sums.shape, -1)
 
 
 @dataclass(frozen=True)
@@ -103,7 +116,8 @@ class BankSpectrum:
 def coarsest(spectra: list[BankSpectrum], lost_energy: float) -> int:
     """Return how many of every `UNIT` samples a grid must keep to lose at most that share of any view."""
     lost = np.max([s.lost_beyond() for s in spectra], axis=0)
-    return max(COARSEST, int(np.argmax(lost <= lost_energy)))
+    kept = max(COARSEST, int(np.argmax(lost <= lost_energy)))
+    return UNIT if kept >= HARDLY_COARSER else kept
 
 
 def without_pedestal(kernels: FloatArray, mask: Mask) -> tuple[FloatArray, FloatArray]:

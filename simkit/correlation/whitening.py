@@ -14,14 +14,21 @@ from simkit.core.grid import FloatArray, Grid
 NoiseSpectrum = Callable[[Grid], FloatArray]
 """``spectrum(grid)`` → noise variance per pixel at each frequency of a grid, real-FFT layout."""
 
-BLOCKS = 64
+BLOCKS = 256
 """Blocks an image is cut into for its spectrum, at most."""
 
-FLOOR = 1e-8
-"""Least noise power relative to the largest: an image without noise must not be divided by nothing."""
+SMALLEST_BLOCK = 32
+"""Pixels along a block's edge at least."""
+
+FLOOR = 1e-4
+"""Least estimated noise power relative to the largest: an image without noise must not be divided by nothing,
+nor the step at a template's rim count for more than the particle."""
+
+DECLARED_FLOOR = 1e-8
+"""The same for a declared spectrum, where it only keeps a division by zero away."""
 
 
-def radial_spectrum(image: FloatArray, grid: Grid) -> NoiseSpectrum:
+def radial_spectrum(image: FloatArray, grid: Grid, side: int) -> NoiseSpectrum:
     """Estimate the noise power spectrum of an image that also holds particles.
 
     Parameters
@@ -30,6 +37,9 @@ def radial_spectrum(image: FloatArray, grid: Grid) -> NoiseSpectrum:
         Zero-mean pixels.
     grid : Grid
         Of the image.
+    side : int
+        Edge of a template in pixels. It sees no finer detail of the spectrum than one over that;
+        larger blocks would hold more particles and so fewer of them none.
 
     Returns
     -------
@@ -44,8 +54,9 @@ def radial_spectrum(image: FloatArray, grid: Grid) -> NoiseSpectrum:
     they are the fewer. A periodogram of noise is exponentially distributed, so its median is
     ln 2 of its mean. Over dense particles the estimate is that of noise and particles together.
     """
-    power = np.stack([_periodogram(block) for block in _blocks(image)])
-    block = Grid(_side(image), grid.pixel_size)
+    shape = tuple(min(n, max(SMALLEST_BLOCK, side)) for n in image.shape)
+    power = np.stack([_periodogram(block) for block in _blocks(image, shape)])
+    block = Grid(shape, grid.pixel_size)
     rings = max(2, max(block.shape) // (4 if grid.ndim == 2 else 8))
     ring = fourier.radial_bins(block, rings)
     ring[(0,) * grid.ndim] = rings + 1
@@ -58,19 +69,14 @@ def radial_spectrum(image: FloatArray, grid: Grid) -> NoiseSpectrum:
     return lambda other: np.exp(np.interp(other.frequency_radius(), frequency, level))
 
 
-def _side(image: FloatArray) -> tuple[int, ...]:
-    return tuple(min(n, max(32, min(256, n // 4))) for n in image.shape)
-
-
-def _blocks(image: FloatArray) -> list[FloatArray]:
+def _blocks(image: FloatArray, shape: tuple[int, ...]) -> list[FloatArray]:
     most = round(BLOCKS ** (1 / image.ndim))
     starts = [
-        np.unique(np.linspace(0, n - side, max(1, min(most, 2 * n // side - 1))).astype(int))
-        for n, side in zip(image.shape, _side(image), strict=True)
+        np.unique(np.linspace(0, n - side, min(most, 2 * n // side)).astype(int))
+        for n, side in zip(image.shape, shape, strict=True)
     ]
-    side = _side(image)
     return [
-        image[tuple(slice(o, o + s) for o, s in zip(origin, side, strict=True))]
+        image[tuple(slice(o, o + side) for o, side in zip(origin, shape, strict=True))]
         for origin in itertools.product(*starts)
     ]
 
@@ -94,7 +100,7 @@ def sampled_spectrum(values: FloatArray, grid: Grid) -> NoiseSpectrum:
     """
     full = np.array(values, np.float64)
     full[(0,) * grid.ndim] = full[(0,) * (grid.ndim - 1) + (1,)]
-    full = np.maximum(full, FLOOR * full.max())
+    full = np.maximum(full, DECLARED_FLOOR * full.max())
     centred = np.fft.fftshift(full, axes=tuple(range(grid.ndim - 1)))
 
     def on(other: Grid) -> FloatArray:

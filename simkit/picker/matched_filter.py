@@ -57,7 +57,7 @@ class MatchedFilter(TemplateSearch):
 
     def _spectrum(self, image: FloatArray, sight: Sight) -> NoiseSpectrum:
         if self.noise == "estimated":
-            return radial_spectrum(image, sight.grid)
+            return radial_spectrum(image, sight.grid, max(max(b.grid.shape) for b in sight.banks))
         if sight.noise_spectrum is None or not np.any(sight.noise_spectrum > 0):
             raise ScenarioError(
                 "no noise is declared to whiten by; give the scenario noise or write `noise: estimated`",

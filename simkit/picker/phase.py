@@ -14,7 +14,7 @@ from simkit.correlation.whitening import unit_noise, white
 from simkit.picker._search import TemplateSearch
 from simkit.picker.base import Sight
 
-BAND_ENERGY = 0.99
+BAND_ENERGY = 0.95
 """Share of the template's energy in the frequencies whose phases are compared."""
 
 

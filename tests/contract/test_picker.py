@@ -1,0 +1,282 @@
+"""What every picker must keep; a new kind is found by itself and needs an example."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from simkit.core.errors import ScenarioError
+from simkit.core.grid import Grid
+from simkit.correlation.bank import TemplateBank, standardised
+from simkit.picker import FAMILY, AnyPicker
+from simkit.picker.base import Found, Picker, Sight
+
+TOP = {"kind": "top", "count": 6}
+EXAMPLES = {
+    "correlation": [{}],
+    "ncc": [{"mask": "circle"}, {"mask": "box"}],
+    "matched_filter": [{"noise": "estimated"}, {"noise": "declared"}],
+    "phase": [{}],
+}
+LOOSE = {"phase": 3.0}
+"""Phase correlation weighs frequencies drowned in noise like all others: how much worse its places may be."""
+PIXEL = 2.5
+ANGLES = np.arange(36) * 10.0
+PLACES = np.array([[40.3, 51.8], [37.1, 150.4], [101.7, 96.2], [149.4, 37.6], [148.9, 158.5]])
+TURNS = np.array([12.0, 100.0, 190.0, 275.0, 331.0])
+
+
+def boot(y: np.ndarray, x: np.ndarray, psi: float) -> np.ndarray:
+    """A boot: nothing that turning or mirroring leaves as it is. ψ turns +x towards +y."""
+    c, s = np.cos(np.deg2rad(psi)), np.sin(np.deg2rad(psi))
+    along, across = c * x + s * y, -s * x + c * y
+    leg = np.exp(-(along**2 / 50 + across**2 / 20))
+    toe = np.exp(-((along - 6) ** 2 / 20 + (across - 6) ** 2 / 30))
+    return leg + toe
+
+
+def view(side: int, psi: float) -> np.ndarray:
+    axis = np.arange(side) - side // 2
+    return boot(axis[:, None], axis[None, :], psi)
+
+
+def bank(side: int = 41, angles: np.ndarray = ANGLES, name: str = "boot") -> TemplateBank:
+    views = standardised(np.stack([view(side, a) for a in angles]))
+    return TemplateBank(name, name, views, angles, PIXEL, 16 * PIXEL, "C1")
+
+
+def picture(shape: tuple[int, int] = (190, 200), noise: float = 0.12) -> np.ndarray:
+    y, x = np.indices(shape)
+    clean = sum(boot(y - a, x - b, psi) for (a, b), psi in zip(PLACES, TURNS, strict=True))
+    return clean + noise * np.random.default_rng(8).standard_normal(shape)
+
+
+def sight(image: np.ndarray, banks: list[TemplateBank] | None = None, **changes: object) -> Sight:
+    spectrum = np.full((*image.shape[:-1], image.shape[-1] // 2 + 1), 0.12**2)
+    plain = Sight(
+        pixels=image,
+        grid=Grid(image.shape, PIXEL),
+        banks=banks or [bank()],
+        spacing=None,
+        noise_spectrum=spectrum,
+        mask=None,
+        rng=np.random.default_rng(0),
+    )
+    return dataclasses.replace(plain, **changes)
+
+
+def read(written: dict) -> Picker:
+    return TypeAdapter(AnyPicker).validate_python(written, context={"units": "required"})
+
+
+def examples() -> list:
+    return [
+        pytest.param({"kind": kind, "threshold": TOP, **example}, id=f"{kind}-{i}")
+        for kind in FAMILY.builtins
+        for i, example in enumerate(EXAMPLES.get(kind, [{}]))
+    ]
+
+
+def test_every_kind_has_an_example() -> None:
+    missing = set(FAMILY.builtins) - set(EXAMPLES)
+    assert not missing, f"picker {', '.join(missing)} needs an example in {__file__}"
+
+
+@pytest.fixture(params=examples())
+def picker(request: pytest.FixtureRequest) -> Picker:
+    return read(request.param)
+
+
+def points(found: Found) -> np.ndarray:
+    return np.stack([found.picks["y"], found.picks["x"]], axis=1) / PIXEL
+
+
+def paired(picker: Picker, found: Found, places: np.ndarray) -> np.ndarray:
+    """Row of the nearest pick of every place; fails loudly if one is far."""
+    gaps = np.linalg.norm(points(found)[None] - places[:, None], axis=2)
+    assert gaps.min(axis=1).max() < 1.5 * LOOSE.get(picker.kind, 1.0), gaps.min(axis=1)
+    return gaps.argmin(axis=1)
+
+
+def changed(picker: Picker, **fields: object) -> Picker:
+    return type(picker).model_validate({**dict(picker), **fields})
+
+
+def test_written_back_it_is_the_same(picker: Picker) -> None:
+    assert read(picker.model_dump(mode="json", exclude_none=True)) == picker
+
+
+def test_it_is_frozen_and_refuses_unknown_keys(picker: Picker) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        picker.kind = "other"
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        type(picker).model_validate({**dict(picker), "colour": 1})
+
+
+def test_the_base_cannot_be_used() -> None:
+    with pytest.raises(TypeError, match="abstract"):
+        Picker(threshold=TOP)
+
+
+def test_only_what_is_told_the_noise_is_an_oracle(picker: Picker) -> None:
+    assert picker.oracle == ("noise spectrum" in picker.knows)
+    assert {"pixel size", "templates"} <= set(picker.knows)
+
+
+@pytest.mark.parametrize("side", [41, 40])
+@pytest.mark.parametrize("shape", [(190, 200), (211, 188)])
+def test_it_finds_what_is_there(picker: Picker, side: int, shape: tuple[int, int]) -> None:
+    found = changed(picker, threshold={"kind": "top", "count": len(PLACES)}).pick(
+        sight(picture(shape), [bank(side)])
+    )
+    rows = paired(picker, found, PLACES)
+    assert len(found.picks) == len(PLACES)
+    # Angles are 10° apart and interpolated; noise leaves 1° to 2°.
+    wrong = (found.picks["psi"][rows] - TURNS + 180) % 360 - 180
+    assert np.abs(wrong).max() < 6 * LOOSE.get(picker.kind, 1.0)
+    # Noise leaves about 0.3 px each, 0.15 px in the mean of five; a half-pixel convention would show as 0.5.
+    assert np.abs((points(found)[rows] - PLACES).mean(axis=0)).max() < 0.3 * LOOSE.get(picker.kind, 1.0)
+    assert (found.picks["class"] == "boot").all()
+    assert (np.diff(found.picks["score"]) <= 0).all()
+    assert (found.picks["score"] >= found.threshold).all()
+    assert ((found.picks["psi"] >= 0) & (found.picks["psi"] < 360)).all()
+
+
+def test_coarse_and_exhaustive_give_the_same_picks(picker: Picker) -> None:
+    exact = changed(picker, threshold={"kind": "top", "count": len(PLACES)})
+    scene = sight(picture(noise=0.3))
+    coarse = changed(exact, search="coarse").pick(scene)
+    every = changed(exact, search="exhaustive").pick(scene)
+    assert coarse.map_grid.pixel_size > every.map_grid.pixel_size or picker.kind == "phase"
+    assert 0 < coarse.notes["lost_energy"] <= 1e-3
+    assert every.notes["lost_energy"] == 0
+    assert len(coarse.picks) == len(every.picks)
+    # Both climb to the same exact peak, so they agree to the last bit.
+    for column in ("y", "x", "psi", "score"):
+        np.testing.assert_allclose(coarse.picks[column], every.picks[column], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("step", [(3, -5), (0, 7)])
+def test_moving_the_picture_moves_its_picks(picker: Picker, step: tuple[int, int]) -> None:
+    y, x = np.indices((220, 220))
+    boots = [boot(y - a - 12, x - b - 12, psi) for (a, b), psi in zip(PLACES, TURNS, strict=True)]
+    here = sum(boots) + 0.12 * np.random.default_rng(9).standard_normal((220, 220))
+    there = np.roll(here, step, (0, 1))  # no boot near the border: rolling is moving
+    first, second = picker.pick(sight(here)), picker.pick(sight(there))
+    rows = paired(picker, second, points(first)[: len(PLACES)] + step)
+    # Blocks of the estimated spectrum, and all phases of the padded image, fall differently on a moved picture.
+    atol = 0.5 if picker.kind == "phase" else 0.05
+    np.testing.assert_allclose(points(second)[rows], points(first)[: len(PLACES)] + step, atol=atol)
+
+
+@pytest.mark.parametrize("side", [201, 200])
+def test_turning_the_picture_turns_its_picks(picker: Picker, side: int) -> None:
+    image = picture((side, side))
+    first = picker.pick(sight(image))
+    # ψ turns +x towards +y: a quarter turn carries (y, x) to (x, n−1−y), which is np.rot90(…, −1).
+    second = picker.pick(sight(np.rot90(image, -1).copy()))
+    turned = np.stack([points(first)[:, 1], side - 1 - points(first)[:, 0]], axis=1)[: len(PLACES)]
+    rows = paired(picker, second, turned)
+    # Half of the Fourier plane is stored, and which half a turned median is taken over does matter a little.
+    estimated = getattr(picker, "noise", "") == "estimated"
+    np.testing.assert_allclose(points(second)[rows], turned, atol=0.02 if estimated else 1e-6)
+    wrong = second.picks["psi"][rows] - first.picks["psi"][: len(PLACES)] - 90
+    np.testing.assert_allclose((wrong + 180) % 360 - 180, 0, atol=0.2 if estimated else 1e-6)
+
+
+def test_threads_change_no_bit(picker: Picker) -> None:
+    scene = sight(picture(noise=0.3), [bank(), bank(30, np.zeros(1), "stiff")])
+    one, three = picker.pick(scene), picker.pick(dataclasses.replace(scene, workers=3))
+    assert one.picks == three.picks
+    assert one.score_map.tobytes() == three.score_map.tobytes()
+    assert one.notes == three.notes
+
+
+def test_nothing_is_found_in_nothing(picker: Picker) -> None:
+    for value in (0.0, -7.5, 1e6):
+        assert len(picker.pick(sight(np.full((90, 101), value))).picks) == 0
+
+
+def test_a_large_mean_costs_no_precision(picker: Picker) -> None:
+    plain, lifted = picker.pick(sight(picture())), picker.pick(sight(picture() + 1e6))
+    np.testing.assert_allclose(points(lifted), points(plain), atol=1e-4)
+
+
+def test_the_mask_forbids(picker: Picker) -> None:
+    allowed = np.ones((190, 200), bool)
+    allowed[:, 130:] = False
+    found = picker.pick(sight(picture(), mask=allowed))
+    assert points(found)[:, 1].max() < 129.5
+    paired(picker, found, PLACES[PLACES[:, 1] < 120])
+
+
+def test_missing_pixels_are_not_picked(picker: Picker) -> None:
+    image = picture()
+    image[35:48, 46:58] = np.nan
+    found = picker.pick(sight(image))
+    assert np.isfinite(found.picks["score"]).all()
+    assert np.isfinite(found.score_map).all()
+    assert np.linalg.norm(points(found) - PLACES[0], axis=1).min() > 3
+    paired(picker, found, PLACES[1:])
+
+
+def test_excluding_the_border_keeps_whole_templates(picker: Picker) -> None:
+    y, x = np.indices((190, 200))
+    image = picture() + boot(y - 8, x - 100, 0.0)
+    with_cut, without = picker.pick(sight(image)), changed(picker, border="exclude").pick(sight(image))
+    assert np.linalg.norm(points(with_cut) - [8, 100], axis=1).min() < 1.5
+    assert ((points(without) >= 15.5) & (points(without) <= np.array([189, 199]) - 15.5)).all()
+    assert len(without.picks) == TOP["count"]
+
+
+def test_picks_keep_their_distance(picker: Picker) -> None:
+    many = changed(picker, threshold={"kind": "top", "count": 500})
+
+    def closest(found: Found) -> float:
+        gaps = np.linalg.norm(points(found)[None] - points(found)[:, None], axis=2) * PIXEL
+        return float(gaps[~np.eye(len(gaps), dtype=bool)].min())
+
+    scene = picture(noise=0.3)[:90, :100]
+    assert closest(many.pick(sight(scene))) >= 2 * 16 * PIXEL  # the diameter
+    assert 20 <= closest(many.pick(sight(scene, spacing=40.0))) < 60  # half the net's spacing
+    assert 55 <= closest(changed(many, min_distance=55.0).pick(sight(scene, spacing=40.0))) < 80
+
+
+def test_the_better_template_wins_a_place(picker: Picker) -> None:
+    y, x = np.indices((190, 200))
+    round_view = np.exp(-(sum(a**2 for a in Grid((41, 41), 1.0).offsets())) / 60)
+    balls = TemplateBank("ball", "ball", standardised(round_view[None]), np.zeros(1), PIXEL, 14 * PIXEL, "C1")
+    image = picture() + 1.5 * np.exp(-((y - 96) ** 2 + (x - 40) ** 2) / 60)
+    exact = changed(picker, threshold={"kind": "top", "count": 6})
+    found = exact.pick(sight(image, [bank(), balls]))
+    rows = paired(picker, found, np.vstack([PLACES, [96, 40]]))
+    assert found.picks["template"][rows].tolist() == ["boot"] * 5 + ["ball"]
+
+
+def test_a_template_larger_than_the_image_is_refused(picker: Picker) -> None:
+    named = changed(picker, templates=("small", "boot"))
+    with pytest.raises(ScenarioError, match=r"'boot' \(41 × 41 px, 102.5 × 102.5 Å\).*\(60 × 40 px") as error:
+        named.pick(sight(picture()[:60, :40], [bank(21, name="small"), bank()]))
+    assert error.value.path == ("templates", 1)
+
+
+def test_one_dimension(picker: Picker) -> None:
+    x = np.arange(301.0)
+    bump = lambda c: np.exp(-((x - c) ** 2) / 30) - 0.7 * np.exp(-((x - c - 6) ** 2) / 10)  # noqa: E731
+    image = bump(100.3) + bump(211.7) + 0.02 * np.random.default_rng(1).standard_normal(301)
+    t = np.arange(45) - 22
+    form = np.exp(-(t**2) / 30) - 0.7 * np.exp(-((t - 6) ** 2) / 10)
+    line = TemplateBank("bump", "bump", standardised(form[None]), np.zeros(1), PIXEL, 18 * PIXEL, "C1")
+    two = changed(picker, threshold={"kind": "top", "count": 2})
+    found = two.pick(sight(image, [line], noise_spectrum=np.full(151, 4e-4)))
+    np.testing.assert_allclose(np.sort(found.picks["x"]) / PIXEL, [100.3, 211.7], atol=0.3)
+    assert (found.picks["y"] == 0).all()
+    assert found.score_map.ndim == 1
+
+
+def test_a_gain_changes_no_place(picker: Picker) -> None:
+    plain, scaled = picker.pick(sight(picture())), picker.pick(sight(40 * picture() - 3))
+    np.testing.assert_allclose(points(scaled)[:5], points(plain)[:5], atol=1e-5)

@@ -1,0 +1,121 @@
+"""Normalised cross-correlation against scikit-image, a brute-force loop, and its own invariances."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simkit.correlation.normalised import local_norm, ncc_map, sum_under, template_mask
+
+SHAPES = [(40, 40), (41, 37), (33, 60)]
+BOXES = [(9, 9), (8, 10), (7, 12)]
+
+
+def scene(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("box", BOXES)
+def test_box_equals_scikit_image_where_both_are_defined(shape: tuple[int, ...], box: tuple[int, ...]) -> None:
+    match_template = pytest.importorskip("skimage.feature").match_template
+    image, template = scene(shape), scene(box, 1)
+    theirs = match_template(image, template)  # its entry (0, 0): the template's corner on the image's
+    y, x = box[0] // 2, box[1] // 2
+    ours = ncc_map(image, template)[y : y + theirs.shape[0], x : x + theirs.shape[1]]
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)  # theirs sums in single-precision steps
+
+
+def brute_force(image: np.ndarray, template: np.ndarray, mask: np.ndarray, y: int, x: int) -> float:
+    top, left = y - mask.shape[0] // 2, x - mask.shape[1] // 2
+    under = image[top : top + mask.shape[0], left : left + mask.shape[1]][mask]
+    return float(np.corrcoef(under, template[mask])[0, 1])
+
+
+@pytest.mark.parametrize("box", [(11, 11), (10, 12)])
+def test_circle_equals_brute_force(box: tuple[int, int]) -> None:
+    image, template = scene((31, 36)), scene(box, 1)
+    yy, xx = np.mgrid[: box[0], : box[1]]
+    circle = (yy - box[0] // 2) ** 2 + (xx - box[1] // 2) ** 2 <= 4.5**2
+    ours = ncc_map(image, template, "circle", radius=4.5)
+    for y in range(6, 25):
+        for x in range(6, 29):
+            # Pearson's coefficient by numpy, double precision throughout.
+            assert ours[y, x] == pytest.approx(brute_force(image, template, circle, y, x), abs=1e-10)
+
+
+@pytest.mark.parametrize("mask", ["box", "circle"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_perfect_match_scores_one_and_an_inverted_one_minus_one(mask: str, sign: int) -> None:
+    image, template = 0.1 * scene((64, 70)), scene((15, 15), 1)
+    image[20:35, 31:46] = sign * (3 * template + 7)
+    score = ncc_map(image, template, mask)
+    assert score[27, 38] == pytest.approx(sign, abs=1e-6)
+    assert np.argmax(sign * score) == 27 * 70 + 38
+    assert np.abs(score).max() <= 1.0
+
+
+def test_clipping_hides_no_error() -> None:
+    image = scene((80, 80)) + 100 * (np.indices((80, 80))[0] > 40)
+    template = image[30:45, 20:35]
+    mask = template_mask(template.shape, "circle")
+    kernel = np.where(mask, template - template[mask].mean(), 0)
+    kernel /= np.linalg.norm(kernel)
+    image = image - image.mean()
+    norm = local_norm(image, mask, sum_under(image, mask))
+    products = sum(kernel[i, j] * np.roll(image, (7 - i, 7 - j), (0, 1)) for i, j in np.ndindex(15, 15))
+    # Before any clipping; Cauchy–Schwarz allows 1, rounding of the sums a little more.
+    assert np.abs(products / norm).max() <= 1 + 1e-9
+
+
+def test_a_large_mean_costs_no_precision() -> None:
+    image, template = scene((64, 64)), scene((12, 12), 1)
+    # 1e6 + a double keeps 1e-10 of a contrast of 1; a float32 or an unsubtracted square would keep nothing.
+    np.testing.assert_allclose(ncc_map(image + 1e6, template), ncc_map(image, template), atol=1e-8)
+
+
+def test_nothing_varies_nothing_matches() -> None:
+    image = np.zeros((50, 50))
+    image[:20, :20] = scene((20, 20))
+    score = ncc_map(image, scene((9, 9), 1))
+    assert (score[30:46, 30:46] == 0).all()
+    assert (ncc_map(np.full((30, 30), 4.2), scene((9, 9), 1)) == 0).all()
+
+
+@pytest.mark.parametrize("mask", ["box", "circle"])
+@settings(max_examples=25, deadline=None)
+@given(a=st.floats(1e-3, 1e3), b=st.floats(-1e3, 1e3), seed=st.integers(0, 100))
+def test_invariant_under_gain_and_offset(mask: str, a: float, b: float, seed: int) -> None:
+    image, template = scene((24, 29), seed), scene((7, 8), seed + 1)
+    # b/a up to 1e6 leaves ten digits of the contrast.
+    np.testing.assert_allclose(
+        ncc_map(a * image + b, template, mask), ncc_map(image, template, mask), atol=1e-8
+    )
+
+
+def test_one_dimension() -> None:
+    image, template = scene((60,)), scene((9,), 1)
+    ours = ncc_map(image, template)
+    for x in range(4, 55):
+        expected = np.corrcoef(image[x - 4 : x + 5], template)[0, 1]
+        assert ours[x] == pytest.approx(expected, abs=1e-10)
+
+
+def test_outside_the_image_is_its_mean() -> None:
+    image, template = scene((20, 20)) + 5, scene((9, 9), 1)
+    padded = np.full((40, 40), image.mean())
+    padded[10:30, 10:30] = image
+    everywhere = np.ones((9, 9), bool)
+    for y, x in [(0, 0), (0, 13), (19, 19), (11, 2)]:
+        expected = brute_force(padded, template, everywhere, y + 10, x + 10)
+        assert ncc_map(image, template)[y, x] == pytest.approx(expected, abs=1e-10)
+
+
+def test_nan_counts_as_the_mean() -> None:
+    image, template = scene((30, 30)), scene((7, 7), 1)
+    holed = image.copy()
+    holed[10:12, 20] = np.nan
+    filled = np.where(np.isnan(holed), np.nanmean(holed), holed)
+    np.testing.assert_allclose(ncc_map(holed, template), ncc_map(filled, template), atol=1e-12)
