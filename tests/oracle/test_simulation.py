@@ -106,7 +106,7 @@ def test_an_open_image_is_a_window_on_a_larger_one(shape: tuple[int, int]) -> No
 def test_edge_and_overlap_by_hand() -> None:
     values = scenario(specimen={"a": disks([[14.0, 100], [16.0, 200], [100, 100], [100, 115]])})
     truth = truth_of(values, realise(values, 0))
-    # The image starts half a pixel (1 Å) above the first pixel's centre: a support of 15 Å fits from y = 14 Å.
+    # The image starts half a pixel (1 Å) above y = 0: a support of 15 Å fits from y = 14 Å on.
     assert truth["edge"].tolist() == [False, False, False, False]
     closer = scenario(specimen={"a": disks([[13.9, 100]])})
     assert truth_of(closer, realise(closer, 0))["edge"].tolist() == [True]

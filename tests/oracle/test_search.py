@@ -1,0 +1,260 @@
+"""The search: against direct sums, an independently made micrograph, and its own exhaustive form."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial import KDTree
+
+from simkit.core import fourier
+from simkit.core.grid import Grid
+from simkit.correlation.bank import TemplateBank, standardised
+from simkit.correlation.normalised import template_mask
+from simkit.correlation.padding import UNIT, Frame
+from simkit.correlation.refinement import Field, Probe, exact_scores
+from simkit.correlation.search import scan
+from simkit.correlation.steering import BankSpectrum, SteeredBank, resampled, steer, without_pedestal
+from simkit.correlation.tiles import best_over_views
+from simkit.correlation.whitening import white
+from simkit.picker.base import Found, Sight
+from simkit.picker.correlation import Correlation
+from simkit.picker.matched_filter import MatchedFilter
+from simkit.picker.ncc import Ncc
+from simkit.threshold.expected_false_picks import ExpectedFalsePicks
+from simkit.threshold.fixed import Fixed
+from simkit.threshold.top import Top
+
+PIXEL = 3.0
+
+
+# A micrograph made with numpy alone: soft-edged propellers, each summed straight into the pixels.
+
+
+def propeller(y: np.ndarray, x: np.ndarray, psi: float) -> np.ndarray:
+    """Two unlike blades and a hub, about 40 pixels across; no symmetry."""
+    c, s = np.cos(np.deg2rad(psi)), np.sin(np.deg2rad(psi))
+    along, across = c * x + s * y, c * y - s * x
+    long_blade = np.exp(-((along - 8) ** 2 / 72 + across**2 / 12))
+    short_blade = np.exp(-((along + 4) ** 2 / 20 + (across - 9) ** 2 / 20))
+    return long_blade + short_blade
+
+
+def propeller_bank(side: int, step: float = 7.5) -> TemplateBank:
+    angles = np.arange(0, 360, step)
+    axis = np.arange(side) - side // 2
+    views = np.stack([propeller(axis[:, None], axis[None, :], a) for a in angles])
+    return TemplateBank("blade", "blade", standardised(views), angles, PIXEL, 20 * PIXEL, "C1")
+
+
+def micrograph(shape: tuple[int, int], count: int, noise: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return pixels and a table (y, x, ψ) of what is in them, in pixels and degrees."""
+    rng = np.random.default_rng(seed)
+    places = np.empty((0, 3))
+    while len(places) < count:
+        trial = np.array(
+            [rng.uniform(22, shape[0] - 22), rng.uniform(22, shape[1] - 22), rng.uniform(0, 360)]
+        )
+        if not len(places) or np.linalg.norm(places[:, :2] - trial[:2], axis=1).min() > 42:
+            places = np.vstack([places, trial])
+    y, x = np.indices(shape)
+    pixels = 100 + noise * rng.standard_normal(shape)
+    for py, px, psi in places:
+        pixels += propeller(y - py, x - px, psi)
+    return pixels, places
+
+
+def look(pixels: np.ndarray, *banks: TemplateBank, workers: int = 1) -> Sight:
+    return Sight(
+        pixels=pixels,
+        grid=Grid(pixels.shape, PIXEL),
+        banks=banks,
+        spacing=None,
+        noise_spectrum=None,
+        mask=None,
+        rng=np.random.default_rng(0),
+        workers=workers,
+    )
+
+
+def table(found: Found) -> np.ndarray:
+    picks = found.picks
+    return np.stack([picks["y"] / PIXEL, picks["x"] / PIXEL, picks["psi"], picks["score"]], axis=1)
+
+
+PICKERS = [
+    MatchedFilter(threshold=ExpectedFalsePicks(per_image=1)),
+    Ncc(threshold=Fixed(value=0.4), mask="circle"),
+    Ncc(threshold=Fixed(value=0.4), mask="box"),
+    Correlation(threshold=Top(count=24)),
+]
+
+
+@pytest.mark.parametrize("picker", PICKERS, ids=lambda p: p.kind)
+@pytest.mark.parametrize("side", [47, 46])
+def test_an_independent_micrograph_is_picked(picker: object, side: int) -> None:
+    pixels, truth = micrograph((400, 371), 24, 0.5, seed=3)
+    found = table(picker.pick(look(pixels.astype(np.float32), propeller_bank(side))))
+    gap, row = KDTree(found[:, :2]).query(truth[:, :2])
+    hit = gap < 4
+    assert hit.mean() >= 0.97
+    assert len(found) - hit.sum() <= 2  # one false pick is expected where a rate is chosen
+    error = found[row[hit], :2] - truth[hit, :2]
+    # Noise leaves 0.3 px a pick, 0.06 px in the mean of 24; a half-pixel convention would give 0.5.
+    assert np.abs(error.mean(axis=0)).max() < 0.1
+    turn = (found[row[hit], 2] - truth[hit, 2] + 180) % 360 - 180
+    assert np.sqrt((turn**2).mean()) < 3  # an angle step is 7.5°
+
+
+@pytest.mark.parametrize(
+    "picker",
+    [
+        Correlation(threshold=Fixed(value=2.0)),
+        Ncc(threshold=Fixed(value=0.15)),
+        MatchedFilter(threshold=Fixed(value=4.0)),
+    ],
+    ids=lambda p: p.kind,
+)
+def test_coarse_and_exhaustive_agree_down_to_noise(picker: object) -> None:
+    picks = 0
+    for seed in range(4):
+        pixels, _ = micrograph((180, 191), 6, 0.6, seed)
+        coarse = picker.pick(look(pixels, propeller_bank(41, 10)))
+        every = picker.model_copy(update={"search": "exhaustive"}).pick(look(pixels, propeller_bank(41, 10)))
+        assert coarse.notes["sampling"] > 1.5
+        assert len(coarse.picks) == len(every.picks)
+        np.testing.assert_allclose(table(coarse), table(every), atol=1e-9)
+        picks += len(every.picks)
+    assert picks > 30
+
+
+# The parts
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    a=st.floats(-3, 3),
+    b=st.floats(-3, 3),
+    shape=st.tuples(st.integers(2, 9), st.integers(2, 9)) | st.tuples(st.integers(2, 30)),
+    seed=st.integers(0, 99),
+)
+def test_correlation_is_linear_and_a_flipped_convolution(a: float, b: float, shape: tuple, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    f, g, h = rng.standard_normal((3, *shape))
+    both = fourier.correlate(a * f + b * g, h)
+    np.testing.assert_allclose(both, a * fourier.correlate(f, h) + b * fourier.correlate(g, h), atol=1e-10)
+    # Flipping about the centre n // 2 of a periodic array: index i goes to 2 (n // 2) − i.
+    flipped = h[np.ix_(*[(2 * (n // 2) - np.arange(n)) % n for n in shape])]
+    np.testing.assert_allclose(fourier.correlate(f, h), fourier.convolve(f, flipped), atol=1e-10)
+
+
+@pytest.mark.parametrize("box", [(7, 9), (8, 6), (11,)])
+def test_tiles_equal_direct_sums(box: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    shape = (60, 47)[-len(box) :]
+    image = rng.standard_normal(shape).astype(np.float32)
+    kernels = rng.standard_normal((5, *box))
+    places = tuple(n - 2 * b for n, b in zip(shape, box, strict=True))
+    bank = SteeredBank.exact(kernels)
+    best, first = best_over_views(image, bank, np.zeros(places, np.float32), start=box, workers=1)
+    direct = np.empty((5, *places))
+    for place in np.ndindex(*places):
+        cut = tuple(slice(p + b - b // 2, p + b - b // 2 + b) for p, b in zip(place, box, strict=True))
+        direct[(slice(None), *place)] = (kernels * image[cut]).sum(axis=tuple(range(1, len(box) + 1)))
+    # Single-precision transforms of 50 numbers of order 1.
+    np.testing.assert_allclose(best, direct.max(axis=0), atol=1e-4)
+    np.testing.assert_allclose(first, direct[0], atol=1e-4)
+
+
+def test_tiles_join_without_a_seam() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.standard_normal((1500, 40)).astype(np.float32)
+    bank = SteeredBank.exact(rng.standard_normal((2, 9, 9)))
+    sums = np.zeros((1400, 20), np.float32)
+    whole, _ = best_over_views(image, bank, sums, start=(30, 10))
+    for begin in (0, 480, 505, 1013):  # 504 places fit a tile of 512
+        part, _ = best_over_views(image, bank, sums[begin : begin + 60], start=(30 + begin, 10))
+        np.testing.assert_allclose(whole[begin : begin + 60], part, atol=1e-4)
+
+
+def test_resampled_products_are_those_of_the_low_passed_image() -> None:
+    rng = np.random.default_rng(2)
+    n, kept = 96, 10
+    image = rng.standard_normal((n, n))
+    coarse = fourier.resample(image, (n * kept // UNIT,) * 2)
+    kernel = np.zeros((1, 61, 61))
+    kernel[0] = np.exp(-((np.indices((61, 61)) - 30) ** 2).sum(axis=0) / 40)
+    fine = fourier.correlate(image, np.pad(kernel[0], ((18, 17), (18, 17))))
+    reduced = resampled(kernel, UNIT / kept)[0]
+    middle = coarse.shape[0] // 2 - reduced.shape[0] // 2
+    rest = coarse.shape[0] - middle - reduced.shape[0]
+    ours = fourier.correlate(coarse, np.pad(reduced, ((middle, rest), (middle, rest))))
+    # Every fifth coarse sample lies on every twelfth pixel; the kernel holds 1e-4 beyond the coarse band.
+    np.testing.assert_allclose(ours[::5, ::5], fine[::12, ::12], atol=2e-3 * np.abs(fine).max())
+
+
+def test_steering_loses_what_it_says() -> None:
+    bank = propeller_bank(47, 5)
+    mask = template_mask((47, 47), "box")
+    particles, pedestals = without_pedestal(bank.images, mask)
+    np.testing.assert_allclose(particles + pedestals[:, None, None] * mask, bank.images, atol=1e-15)
+    spectrum = BankSpectrum.of(particles, white)
+    steered, lost = steer(particles, pedestals, spectrum, kept=UNIT, lost_energy=1e-3)
+    again = np.tensordot(steered.mixing[:, :-1], steered.basis, 1)
+    missing = ((again - particles) ** 2).sum(axis=(1, 2)) / (particles**2).sum(axis=(1, 2))
+    assert missing.max() == pytest.approx(lost, rel=0.05)  # single precision
+    assert lost <= 1e-3
+    assert len(steered.basis) < len(bank.angles) / 2
+
+
+def test_a_basis_of_all_views_loses_nothing() -> None:
+    bank = propeller_bank(31, 60)
+    particles, pedestals = without_pedestal(bank.images, template_mask((31, 31), "box"))
+    _, lost = steer(particles, pedestals, BankSpectrum.of(particles, white), kept=UNIT, lost_energy=1e-9)
+    assert lost == pytest.approx(0, abs=1e-6)
+
+
+def test_exact_scores_are_sums_of_products() -> None:
+    rng = np.random.default_rng(1)
+    pixels = rng.standard_normal((50, 44))
+    bank = propeller_bank(21, 90)
+    frame = Frame.around(Grid(pixels.shape, PIXEL), 21)
+    field = Field(frame, frame.pad(pixels), white)
+    probe = Probe.in_box(bank, bank.images, field)
+    scores = exact_scores(field, probe, (30 + frame.before, 20 + frame.before), [0, 2])
+    for view, dy, dx in np.ndindex(2, 3, 3):
+        under = pixels[19 + dy : 40 + dy, 9 + dx : 30 + dx]
+        assert scores[view, dy, dx] == pytest.approx((under * bank.images[2 * view]).sum(), abs=1e-12)
+
+
+def test_the_score_map_is_the_exhaustive_maximum() -> None:
+    pixels, _ = micrograph((150, 160), 5, 0.5, 1)
+    bank = propeller_bank(41, 15)
+    frame = Frame.around(Grid(pixels.shape, PIXEL), 41)
+    field = Field(frame, frame.pad(pixels - pixels.mean()), white)
+    probe = Probe.in_box(bank, bank.images, field)
+    coarse = scan(field, [probe], lost_energy=1e-3)
+    every = scan(field, [probe], lost_energy=0.0)
+    y, x = [p.ravel() for p in coarse.grid.positions()]
+    step = coarse.grid.pixel_size / PIXEL
+    inside_y, inside_x = (y >= 0) & (y <= 149 * PIXEL), (x >= 0) & (x <= 159 * PIXEL)
+    rows = np.rint((y[inside_y] - every.grid.origin[0]) / PIXEL).astype(int)
+    columns = np.rint((x[inside_x] - every.grid.origin[1]) / PIXEL).astype(int)
+    here = coarse.best[np.ix_(inside_y, inside_x)]
+    there = every.best[np.ix_(rows, columns)]
+    assert step > 1.5
+    # Samples lie up to half a pixel beside the pixel they are compared with.
+    assert np.abs(here - there).max() < 0.1 * np.abs(there).max()
+    assert np.corrcoef(here.ravel(), there.ravel())[0, 1] > 0.995
+
+
+def test_the_expected_number_of_false_picks_is_kept() -> None:
+    bank = propeller_bank(41, 10)
+    counts = []
+    for seed in range(6):
+        noise = np.random.default_rng(100 + seed).standard_normal((256, 256))
+        picker = MatchedFilter(threshold=ExpectedFalsePicks(per_image=4), min_distance=10 * PIXEL)
+        counts.append(len(picker.pick(look(noise, bank)).picks))
+    # The closed form is 1.3 to 1.9 times what is counted: 24 expected at most, 12 at least; Poisson ± 4 sd.
+    assert 2 <= sum(counts) <= 24 + 4 * np.sqrt(24)
