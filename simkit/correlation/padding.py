@@ -13,7 +13,7 @@ from simkit.core.grid import FloatArray, Grid
 UNIT = 24
 """Padded lengths are multiples of this: the frame can be sampled 24/m times coarser for any whole m."""
 
-MARGIN = 8
+MARGIN = 16
 """Pixels around the image, besides half a template, into which a search looks to tell peaks from slopes."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,76 +75,78 @@ class Probe:
         return cls(bank, kernels, mask, sum_under(field.values, mask))
 
 
-def exact_scores(field: Field, probe: Probe, place: tuple[int, ...], views: list[int]) -> FloatArray:
-    """Return the score of some views at a pixel and its neighbours: shape (n_views, 3, 3) or (n_views, 3).
+def exact_scores(
+    field: Field, probe: Probe, place: tuple[int, ...], views: Sequence[int], radius: int = 1
+) -> FloatArray:
+    """Return the score of some views at a pixel and those around it: shape (n_views, side, …, side).
 
     Parameters
     ----------
     place : tuple of int
-        Pixel of the frame.
-    views : list of int
+        Pixel of the frame, in the middle of the result.
+    views : sequence of int
         Which of the probe's views.
+    radius : int
+        Pixels around; side = 2 radius + 1.
     """
     box = probe.kernels.shape[1:]
-    corner = [p - n // 2 - 1 for p, n in zip(place, box, strict=True)]
-    around = field.values[tuple(slice(c, c + n + 2) for c, n in zip(corner, box, strict=True))]
+    corner = [p - n // 2 - radius for p, n in zip(place, box, strict=True)]
+    around = field.values[tuple(slice(c, c + n + 2 * radius) for c, n in zip(corner, box, strict=True))]
     patches = np.lib.stride_tricks.sliding_window_view(around, box)
     neighbours = patches.shape[: len(box)]
-    products = probe.kernels[views].reshape(len(views), -1) @ patches.reshape(np.prod(neighbours), -1).T
-    products = products.reshape(len(views), *neighbours)
+    kernels = probe.kernels[list(views)].reshape(len(views), -1)
+    products = (kernels @ patches.reshape(np.prod(neighbours), -1).T).reshape(len(views), *neighbours)
     if probe.norm is None:
         return products
-    return ratio(products, probe.norm[tuple(slice(p - 1, p + 2) for p in place)][None])
+    return ratio(products, probe.norm[tuple(slice(p - radius, p + radius + 1) for p in place)][None])
 
 
 def refine(field: Field, probe: Probe, place: tuple[int, ...], view: int, template: int) -> Peak | None:
     """Climb from a pixel and view to the exact peak nearby; None if that leaves the image.
 
-    The score is that of the best view at the best pixel. The position is the top of the quadratic
-    through the pixel's neighbours, ψ that of the parabola through the neighbouring views.
+    The score is that of the best view at the best pixel. Position and ψ are the top of the
+    quadratic through the neighbouring pixels and views.
     """
-    middle = (1,) * len(place)
     for _ in range(STEPS):
-        views = _neighbouring(probe.bank, view)
-        scores = exact_scores(field, probe, place, views)
-        here = scores[(views.index(view), *middle)]
-        if scores.max() <= here:
-            return _peak(field, probe, place, view, scores, views, template)
-        which, *steps = np.unravel_index(scores.argmax(), scores.shape)
-        view = views[which]
-        place = tuple(p + int(s) - 1 for p, s in zip(place, steps, strict=True))
         if not _within(field.frame, place):
             return None
+        for radius in (1, 2):
+            # Only where nothing next to it is higher is it worth looking further, across a dip.
+            views = _around(probe.bank, view, radius)
+            scores = exact_scores(field, probe, place, views, radius)
+            here = scores[(views.index(view), *(radius,) * len(place))]
+            if scores.max() > here:
+                break
+        else:
+            return _peak(field, probe, place, view, template)
+        which, *steps = np.unravel_index(scores.argmax(), scores.shape)
+        view = views[which]
+        place = tuple(p + int(s) - radius for p, s in zip(place, steps, strict=True))
     return None
 
 
 def _within(frame: Frame, place: tuple[int, ...]) -> bool:
     return all(
-        -MARGIN < p - frame.before < n + MARGIN - 1 for p, n in zip(place, frame.image.shape, strict=True)
+        2 - MARGIN <= p - frame.before < n + MARGIN - 2 for p, n in zip(place, frame.image.shape, strict=True)
     )
 
 
-def _neighbouring(bank: TemplateBank, view: int) -> list[int]:
-    n = len(bank.angles)
+def _around(bank: TemplateBank, view: int, radius: int) -> list[int]:
     if bank.step is None:
         return [view]
-    return sorted({(view - 1) % n, view, (view + 1) % n}, key=lambda v: (v - view + 1) % n)
+    n = len(bank.angles)
+    return list(dict.fromkeys((view + step) % n for step in range(-radius, radius + 1)))
 
 
-def _peak(
-    field: Field,
-    probe: Probe,
-    place: tuple[int, ...],
-    view: int,
-    scores: FloatArray,
-    views: list[int],
-    template: int,
-) -> Peak:
-    bank, here = probe.bank, views.index(view)
+def _peak(field: Field, probe: Probe, place: tuple[int, ...], view: int, template: int) -> Peak:
+    bank = probe.bank
+    views = _around(bank, view, 1)
+    scores = exact_scores(field, probe, place, views)
+    here = views.index(view)
     joint = len(views) == 3
     # Turning a template about a point that is not its centre of mass moves it: both are fitted at once.
     offset = quadratic_peak(scores[None] if joint else scores[here][None])[0][0]
-    turn, shift = (offset[0] * bank.step, offset[1:]) if joint else (0.0, offset)
+    turn, shift = (offset[0] * (bank.step or 0.0), offset[1:]) if joint else (0.0, offset)
     pixel = field.frame.image.pixel_size
     return Peak(
         position=(np.array(place) - field.frame.before + shift) * pixel,

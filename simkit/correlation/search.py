@@ -42,7 +42,7 @@ class Scan:
     winner : array of int
         Which template that was.
     grid : Grid
-        Covers the image and one sample around it.
+        Covers the image and two samples around it.
     start : tuple of int
         Where `best` begins in `samples`.
     samples : array, float32
@@ -83,8 +83,8 @@ def scan(field: Field, probes: Sequence[Probe], *, lost_energy: float, workers: 
     samples = _sampled(field.values, kept, workers)
     step = UNIT / kept
     frame = field.frame
-    start = tuple(int(frame.before / step) - 1 for _ in frame.shape)
-    stop = [int(np.ceil((frame.before + n - 1) / step)) + 2 for n in frame.image.shape]
+    start = tuple(int(frame.before / step) - 2 for _ in frame.shape)
+    stop = [int(np.ceil((frame.before + n - 1) / step)) + 3 for n in frame.image.shape]
     shape = tuple(b - a for a, b in zip(start, stop, strict=True))
     pixels = np.ix_(*[np.rint(np.arange(a, b) * step).astype(int) for a, b in zip(start, stop, strict=True)])
 

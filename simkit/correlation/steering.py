@@ -27,8 +27,8 @@ from simkit.core.grid import ComplexArray, FloatArray, Grid
 from simkit.correlation.normalised import Mask
 from simkit.correlation.padding import UNIT
 
-COARSEST = 3
-"""A coarse grid keeps at least this many of every `UNIT` samples."""
+COARSEST = 6
+"""A coarse grid keeps at least this many of every `UNIT` samples, so that a frame's margin holds two."""
 
 HARDLY_COARSER = 20
 """From this many of `UNIT` samples on, all are kept: the search is then on the image's own pixels."""

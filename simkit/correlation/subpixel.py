@@ -10,17 +10,17 @@ from simkit.core.grid import FloatArray
 
 
 def quadratic_peak(windows: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Find the top of the quadratic through the 3 or 3 × 3 samples around each local maximum.
+    """Find the top of the quadratic through the 3, 3 × 3 or 3 × 3 × 3 samples around each local maximum.
 
     Parameters
     ----------
-    windows : array, shape (n, 3) or (n, 3, 3)
+    windows : array, shape (n, 3, …, 3)
         Samples around each maximum, which stands in the middle.
 
     Returns
     -------
     offset : array, shape (n, ndim)
-        From the middle sample to the top, in samples, within ±½; 0 where the samples have no top.
+        From the middle sample to the top, in samples, within ±1; 0 where the samples have no top.
     height : array, shape (n,)
         The quadratic's value at the offset.
 
@@ -35,7 +35,7 @@ def quadratic_peak(windows: FloatArray) -> tuple[FloatArray, FloatArray]:
     curved = np.linalg.eigvalsh(hessian)[:, -1] < 0
     hessian[~curved] = -np.eye(ndim)
     offset = -np.linalg.solve(hessian, gradient[..., None])[..., 0]
-    offset = np.where(curved[:, None], np.clip(offset, -0.5, 0.5), 0.0)
+    offset = np.where(curved[:, None], np.clip(offset, -1.0, 1.0), 0.0)
     rise = np.einsum("ni,ni->n", gradient, offset)
     bend = 0.5 * np.einsum("ni,nij,nj->n", offset, hessian, offset)
     return offset, values[(slice(None),) + (1,) * ndim] + rise + bend
