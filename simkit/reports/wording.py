@@ -28,6 +28,9 @@ GLOSSARY = {
 """Metric → what it means."""
 
 _NAMES = {
+    "lost_energy": "share of the templates' energy that the search could not see",
+    "noise_sd": "standard deviation of the score where there is only noise",
+    "sampling": "pixels per sample of the search grid",
     "tp": "true positives",
     "fp": "false positives",
     "fn": "false negatives",
