@@ -148,21 +148,35 @@ def _refuse_negative(scenario: Scenario, values: Realisation, ideal: FloatArray)
         return
     place = np.unravel_index(int(ideal.argmin()), ideal.shape)
     where = ", ".join(f"{axis} {i}" for axis, i in zip(values.image.axes, place, strict=True))
-    safe = level / (level - lowest)
-    advice = (
-        f"scale its weights by at most {safe:.3g}"
-        if safe > 0
-        else "make the weights positive"
-        if scenario.image.model == "intensity"
-        else "weaken the specimen"
-    )
-    if scenario.image.model == "intensity":
-        advice += f", or raise image.level to at least {level - lowest:.3g}"
+    path = _darkest_section(scenario, values, place)
     raise ScenarioError(
         f"the noise-free image falls to {lowest:.4g} at pixel {where}, and an intensity cannot be "
-        f"negative; {advice}",
-        _darkest_section(scenario, values, place),
+        f"negative; {_remedy(scenario, path, level, lowest)}",
+        path,
     )
+
+
+def _remedy(scenario: Scenario, path: tuple[str | int, ...], level: float, lowest: float) -> str:
+    """Name the largest weights that keep the image positive, and the level that would."""
+    safe = level / (level - lowest)
+    raised = f"raise image.level to at least {level - lowest:.3g}"
+    if scenario.image.model == "phase":
+        return f"weaken the specimen: its potential or weights may be at most {safe:.3g} times as large"
+    if safe <= 0:
+        return f"{raised}, or make the weights positive"
+    weights = _weights(scenario, path)
+    example = (
+        f" (the largest safe weight is {safe * min(weights):.3g}, not {min(weights):g})" if weights else ""
+    )
+    return f"scale its weights by at most {safe:.3g}{example}, or {raised}"
+
+
+def _weights(scenario: Scenario, path: tuple[str | int, ...]) -> list[float]:
+    if path[0] != "specimen" or len(path) == 1:
+        return []
+    cell = scenario.specimen[str(path[1])].unit_cell
+    parts = getattr(cell, "shapes", (cell,))
+    return [part.weight for part in parts if hasattr(part, "weight")]
 
 
 def _darkest_section(

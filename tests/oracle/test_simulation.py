@@ -182,7 +182,9 @@ def test_underfocused_protein_is_dark_and_counts_follow_the_dose() -> None:
 
 def test_a_negative_intensity_is_refused_where_it_comes_from() -> None:
     dark = {"shape": [96, 120], "pixel_size": 2.0, "level": 0.5}
-    with pytest.raises(ScenarioError, match=r"at most 0\.5.*level to at least 1") as caught:
+    with pytest.raises(
+        ScenarioError, match=r"at most 0\.5.*safe weight is -0\.5, not -1\).*level to at least 1"
+    ) as caught:
         simulate_one(scenario(image=dark, specimen={"hole": disks([[90, 100]], weight=-1.0)}))
     assert caught.value.path == ("specimen", "hole", "unit_cell")
     ok = simulate_one(
