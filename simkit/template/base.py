@@ -27,7 +27,7 @@ class Rotations(Spec):
     """The in-plane angles to try."""
 
     step: Annotated[float, Quantity(ANGLE, ge=0.1)]
-    """Largest step between neighbouring angles, at least 0.1° (ψ is refined below the step); the turn is divided evenly."""
+    """Largest step between neighbouring angles, at least 0.1°; ψ is refined below it."""
 
     def angles(self, symmetry: str) -> FloatArray:
         """Return the angles in degrees that cover one turn of a particle of this symmetry."""
