@@ -57,7 +57,7 @@ def score(
     if micrograph is not None:
         found, right = _on(found, micrograph, picks), _on(right, micrograph, truth)
     found, right = _same_names(found, right, picks, truth)
-    known = Truth(micrograph=right["micrograph"], y=right["y"], x=right["x"])
+    known = Truth(micrograph=right["micrograph"], y=right["y"], x=right["x"], psi=right["psi"])
     values = dict(judge_points(known, found, radius).values["all"])
     if as_json:
         emit_json({"radius": radius, **values})
