@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +57,7 @@ class TemplateBank:
         """Degrees after which the particle looks the same, 360/n."""
         return 360.0 / fold(self.symmetry)
 
-    @property
+    @functools.cached_property
     def step(self) -> float | None:
         """Degrees between neighbouring views where they divide the period evenly; None where they do not."""
         step = self.period / len(self.angles)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Literal
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from simkit.core import fourier
-from simkit.core.grid import FloatArray, Grid
+from simkit.core.grid import ComplexArray, FloatArray, Grid
 from simkit.correlation.padding import Frame, clean
 
 FLAT = 1e-12
@@ -58,44 +59,51 @@ def masked_standard(templates: FloatArray, mask: Mask) -> FloatArray:
     return result
 
 
-def sum_under(padded: FloatArray, mask: Mask, *, workers: int = 1) -> FloatArray:
-    """Return Σ f over the pixels under a mask, at every place of a periodic image.
+class LocalSums:
+    """Sums of a periodic image, and of its squares, under masks put on every place.
 
     Parameters
     ----------
     padded : array, float64
         Zero-mean image: the sums then hold no large constant, and none is lost to rounding.
-    mask : array of bool
-        Its centre n // 2 is put on every place.
+    workers : int
+        Threads.
     """
-    if mask.all():
-        return ndimage.uniform_filter(padded, mask.shape, mode="wrap") * mask.size
-    probe = np.zeros(padded.shape)
-    probe[tuple(slice(n) for n in mask.shape)] = mask
-    probe = np.roll(probe, [-(n // 2) for n in mask.shape], axis=tuple(range(mask.ndim)))
-    spectrum = fourier.forward(padded, workers=workers)
-    spectrum *= np.conj(fourier.forward(probe, workers=workers))
-    return fourier.inverse(spectrum, padded.shape, workers=workers)
 
+    def __init__(self, padded: FloatArray, *, workers: int = 1) -> None:
+        self._padded = padded
+        self._workers = workers
 
-def local_norm(padded: FloatArray, mask: Mask, sums: FloatArray, *, workers: int = 1) -> FloatArray:
-    """Return sqrt(Σ (f − f̄)²) over the pixels under a mask, at every place of a periodic image.
+    @functools.cached_property
+    def _spectrum(self) -> ComplexArray:
+        return fourier.forward(self._padded, workers=self._workers)
 
-    Parameters
-    ----------
-    padded, mask : array
-        As for `sum_under`.
-    sums : array
-        What `sum_under` gives for them.
+    @functools.cached_property
+    def _square_spectrum(self) -> ComplexArray:
+        return fourier.forward(self._padded**2, workers=self._workers)
 
-    Returns
-    -------
-    array of the image's shape
-        0 where nothing varies under the mask.
-    """
-    squares = sum_under(padded**2, mask, workers=workers)
-    variation = squares - sums**2 / mask.sum()
-    return np.sqrt(np.where(variation > FLAT * squares.max(), variation, 0.0))
+    def sums(self, mask: Mask) -> FloatArray:
+        """Return Σ f under a mask whose centre n // 2 is put on every place."""
+        if mask.all():
+            return ndimage.uniform_filter(self._padded, mask.shape, mode="wrap") * mask.size
+        return self._correlated(self._spectrum, self._mask_spectrum(mask))
+
+    def sums_and_norm(self, mask: Mask) -> tuple[FloatArray, FloatArray]:
+        """Return Σ f and sqrt(Σ (f − f̄)²) under a mask; the latter is 0 where nothing varies."""
+        probe = self._mask_spectrum(mask)
+        sums = self._correlated(self._spectrum, probe)
+        squares = self._correlated(self._square_spectrum, probe)
+        variation = squares - sums**2 / mask.sum()
+        return sums, np.sqrt(np.where(variation > FLAT * squares.max(), variation, 0.0))
+
+    def _mask_spectrum(self, mask: Mask) -> ComplexArray:
+        probe = np.zeros(self._padded.shape)
+        probe[tuple(slice(n) for n in mask.shape)] = mask
+        corner = np.roll(probe, [-(n // 2) for n in mask.shape], axis=tuple(range(mask.ndim)))
+        return np.conj(fourier.forward(corner, workers=self._workers))
+
+    def _correlated(self, spectrum: ComplexArray, probe: ComplexArray) -> FloatArray:
+        return fourier.inverse(spectrum * probe, self._padded.shape, workers=self._workers)
 
 
 def ratio(products: FloatArray, norm: FloatArray) -> FloatArray:
@@ -145,5 +153,5 @@ def ncc_map(
     kernel[tuple(slice(n) for n in template.shape)] = masked_standard(template[None], under)[0]
     kernel = np.roll(kernel, [-(n // 2) for n in template.shape], axis=tuple(range(template.ndim)))
     products = fourier.inverse(fourier.forward(padded) * np.conj(fourier.forward(kernel)), frame.shape)
-    norm = local_norm(padded, under, sum_under(padded, under))
+    _, norm = LocalSums(padded).sums_and_norm(under)
     return ratio(frame.cut(products), frame.cut(norm))

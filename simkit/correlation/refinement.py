@@ -9,7 +9,7 @@ import numpy as np
 
 from simkit.core.grid import FloatArray
 from simkit.correlation.bank import TemplateBank
-from simkit.correlation.normalised import Mask, ratio, sum_under, template_mask
+from simkit.correlation.normalised import LocalSums, Mask, ratio, template_mask
 from simkit.correlation.padding import MARGIN, Frame
 from simkit.correlation.peaks import Peak
 from simkit.correlation.subpixel import quadratic_peak
@@ -68,11 +68,15 @@ class Probe:
     sums: FloatArray
     norm: FloatArray | None = None
 
-    @classmethod
-    def in_box(cls, bank: TemplateBank, kernels: FloatArray, field: Field) -> Probe:
-        """Return a probe that fills its box and whose products are the score."""
-        mask = template_mask(bank.grid.shape, "box")
-        return cls(bank, kernels, mask, sum_under(field.values, mask))
+
+def boxed_probes(field: Field, banks: Sequence[TemplateBank], kernels: Sequence[FloatArray]) -> list[Probe]:
+    """Return probes that fill their boxes and whose products are the score."""
+    masks = {bank.grid.shape: template_mask(bank.grid.shape, "box") for bank in banks}
+    sums = {shape: LocalSums(field.values).sums(mask) for shape, mask in masks.items()}
+    return [
+        Probe(bank, kernel, masks[bank.grid.shape], sums[bank.grid.shape])
+        for bank, kernel in zip(banks, kernels, strict=True)
+    ]
 
 
 def exact_scores(
@@ -101,24 +105,41 @@ def exact_scores(
     return ratio(products, probe.norm[tuple(slice(p - radius, p + radius + 1) for p in place)][None])
 
 
-def refine(field: Field, probe: Probe, place: tuple[int, ...], view: int, template: int) -> Peak | None:
-    """Climb from a pixel and view to the exact peak nearby; None if that leaves the image.
+@dataclass(frozen=True)
+class Summit:
+    """A pixel and view none of whose neighbours scores higher.
 
-    The score is that of the best view at the best pixel. Position and ψ are the top of the
-    quadratic through the neighbouring pixels and views.
+    Attributes
+    ----------
+    place : tuple of int
+        Pixel of the frame.
+    view : int
+        Which of the probe's views.
+    score : float
+        Exact.
+    """
+
+    place: tuple[int, ...]
+    view: int
+    score: float
+
+
+def climb(field: Field, probe: Probe, place: tuple[int, ...], view: int, radius: int = 1) -> Summit | None:
+    """Climb from a pixel and view to the highest nearby; None if that leaves the image.
+
+    Parameters
+    ----------
+    radius : int
+        How many pixels and views around each step are looked at.
     """
     for _ in range(STEPS):
         if not _within(field.frame, place):
             return None
-        for radius in (1, 2):
-            # Only where nothing next to it is higher is it worth looking further, across a dip.
-            views = _around(probe.bank, view, radius)
-            scores = exact_scores(field, probe, place, views, radius)
-            here = scores[(views.index(view), *(radius,) * len(place))]
-            if scores.max() > here:
-                break
-        else:
-            return _peak(field, probe, place, view, template)
+        views = _around(probe.bank, view, radius)
+        scores = exact_scores(field, probe, place, views, radius)
+        if scores.max() <= scores[(views.index(view), *(radius,) * len(place))]:
+            # Once more on its own, so that its bits do not depend on what was summed beside it.
+            return Summit(place, view, float(exact_scores(field, probe, place, [view], 0).item()))
         which, *steps = np.unravel_index(scores.argmax(), scores.shape)
         view = views[which]
         place = tuple(p + int(s) - radius for p, s in zip(place, steps, strict=True))
@@ -138,19 +159,21 @@ def _around(bank: TemplateBank, view: int, radius: int) -> list[int]:
     return list(dict.fromkeys((view + step) % n for step in range(-radius, radius + 1)))
 
 
-def _peak(field: Field, probe: Probe, place: tuple[int, ...], view: int, template: int) -> Peak:
+def peak_at(field: Field, probe: Probe, summit: Summit, template: int) -> Peak:
+    """Return the peak at a summit: position and ψ are the top of the quadratic through its neighbours.
+
+    Turning a template about a point that is not its centre of mass moves it, so position and angle
+    are fitted at once. The score is that of the best view at the best pixel.
+    """
     bank = probe.bank
-    views = _around(bank, view, 1)
-    scores = exact_scores(field, probe, place, views)
-    here = views.index(view)
+    views = _around(bank, summit.view, 1)
+    scores = exact_scores(field, probe, summit.place, views)
     joint = len(views) == 3
-    # Turning a template about a point that is not its centre of mass moves it: both are fitted at once.
-    offset = quadratic_peak(scores[None] if joint else scores[here][None])[0][0]
+    offset = quadratic_peak(scores[None] if joint else scores[views.index(summit.view)][None])[0][0]
     turn, shift = (offset[0] * (bank.step or 0.0), offset[1:]) if joint else (0.0, offset)
-    pixel = field.frame.image.pixel_size
     return Peak(
-        position=(np.array(place) - field.frame.before + shift) * pixel,
-        psi=float((bank.angles[view] + turn) % bank.period),
-        score=float(scores[(here, *(1,) * len(place))]),
+        position=(np.array(summit.place) - field.frame.before + shift) * field.frame.image.pixel_size,
+        psi=float((bank.angles[summit.view] + turn) % bank.period),
+        score=summit.score,
         template=template,
     )

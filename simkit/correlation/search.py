@@ -19,7 +19,7 @@ from simkit.core.grid import FloatArray, Grid
 from simkit.correlation.normalised import ratio
 from simkit.correlation.padding import UNIT
 from simkit.correlation.peaks import Indices, Peak, local_maxima, suppress, suppress_lazily
-from simkit.correlation.refinement import Field, Probe, refine
+from simkit.correlation.refinement import Field, Probe, climb, peak_at
 from simkit.correlation.steering import BankSpectrum, SteeredBank, coarsest, steer, without_pedestal
 from simkit.correlation.subpixel import quadratic_peak
 from simkit.correlation.tiles import best_over_views
@@ -29,6 +29,9 @@ RELATIVE_MARGIN = 0.08
 
 NOISE_MARGIN = 0.5
 """Standard deviations of the noise by which it may differ besides."""
+
+MOST_STARTS = 4
+"""Places and angles from which one peak is climbed: all angles of a round template are alike."""
 
 
 @dataclass(frozen=True)
@@ -231,11 +234,15 @@ def _margin(score: FloatArray | float, noise_sd: float) -> FloatArray | float:
 
 def _exact(found: Scan, rough: Candidates, field: Field, probes: Sequence[Probe], i: int) -> Peak | None:
     template = int(found.winner[tuple(rough.index[i])])
-    climbed = [
-        refine(field, probes[template], place, view, template)
-        for place, view in _starts(found, rough.index[i] + found.start, field, probes[template], template)
-    ]
-    return max((p for p in climbed if p is not None), key=lambda p: p.score, default=None)
+    probe = probes[template]
+    starts = _starts(found, rough.index[i] + found.start, field, probe, template)
+    summits = [s for s in (climb(field, probe, *start) for start in starts) if s is not None]
+    if not summits:
+        return None
+    highest = max(summits, key=lambda s: s.score)
+    # Only from the highest is it worth looking further, across a dip.
+    summit = climb(field, probe, highest.place, highest.view, radius=2)
+    return peak_at(field, probe, summit, template) if summit else None
 
 
 def _starts(
@@ -260,7 +267,8 @@ def _starts(
     modes = ["constant"] * len(box) + ["wrap"]
     tops = scores == ndimage.maximum_filter(scores, size, mode=modes, cval=-np.inf)
     likely = scores >= scores.max() - _margin(scores.max(), found.noise_sd)
+    index = np.argwhere(tops & likely)
+    best = np.argsort(-scores[tuple(index.T)], kind="stable")[:MOST_STARTS]
     return [
-        (tuple(int(p[j]) for p, j in zip(pixels, index, strict=False)), int(index[-1]))
-        for index in np.argwhere(tops & likely)
+        (tuple(int(p[j]) for p, j in zip(pixels, row, strict=False)), int(row[-1])) for row in index[best]
     ]

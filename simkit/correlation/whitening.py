@@ -54,7 +54,8 @@ def radial_spectrum(image: FloatArray, grid: Grid, side: int) -> NoiseSpectrum:
     they are the fewer. A periodogram of noise is exponentially distributed, so its median is
     ln 2 of its mean. Over dense particles the estimate is that of noise and particles together.
     """
-    shape = tuple(min(n, max(SMALLEST_BLOCK, side)) for n in image.shape)
+    wanted = fourier.fast_length(max(SMALLEST_BLOCK, side))
+    shape = tuple(min(n, wanted) for n in image.shape)
     power = np.stack([_periodogram(block) for block in _blocks(image, shape)])
     block = Grid(shape, grid.pixel_size)
     rings = max(2, max(block.shape) // (4 if grid.ndim == 2 else 8))

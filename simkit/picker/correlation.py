@@ -6,7 +6,7 @@ from typing import Literal
 
 from simkit.core.grid import FloatArray
 from simkit.correlation.padding import Frame
-from simkit.correlation.refinement import Field, Probe
+from simkit.correlation.refinement import Field, Probe, boxed_probes
 from simkit.correlation.whitening import white
 from simkit.picker._search import TemplateSearch
 from simkit.picker.base import Sight
@@ -25,4 +25,4 @@ class Correlation(TemplateSearch):
     def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
         """See `TemplateSearch.prepare`."""
         field = Field(frame, frame.pad(image), white)
-        return field, [Probe.in_box(bank, bank.images, field) for bank in sight.banks]
+        return field, boxed_probes(field, sight.banks, [bank.images for bank in sight.banks])

@@ -9,7 +9,7 @@ import numpy as np
 from simkit.core.errors import ScenarioError
 from simkit.core.grid import FloatArray
 from simkit.correlation.padding import Frame
-from simkit.correlation.refinement import Field, Probe
+from simkit.correlation.refinement import Field, Probe, boxed_probes
 from simkit.correlation.whitening import (
     NoiseSpectrum,
     radial_spectrum,
@@ -53,7 +53,8 @@ class MatchedFilter(TemplateSearch):
         spectrum = self._spectrum(image, sight)
         values, weight = whitened(frame.pad(image), frame.grid, spectrum, workers=sight.workers)
         field = Field(frame, values, weight, noise_spectrum=spectrum, noise_sd=1.0)
-        return field, [Probe.in_box(bank, unit_noise(bank.images, weight), field) for bank in sight.banks]
+        kernels = [unit_noise(bank.images, weight) for bank in sight.banks]
+        return field, boxed_probes(field, sight.banks, kernels)
 
     def _spectrum(self, image: FloatArray, sight: Sight) -> NoiseSpectrum:
         if self.noise == "estimated":

@@ -6,7 +6,7 @@ from typing import Literal
 
 from simkit.core.grid import FloatArray
 from simkit.correlation.bank import TemplateBank
-from simkit.correlation.normalised import local_norm, masked_standard, sum_under, template_mask
+from simkit.correlation.normalised import LocalSums, masked_standard, template_mask
 from simkit.correlation.padding import Frame
 from simkit.correlation.refinement import Field, Probe
 from simkit.correlation.whitening import white
@@ -30,10 +30,9 @@ class Ncc(TemplateSearch):
     def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
         """See `TemplateSearch.prepare`."""
         field = Field(frame, frame.pad(image), white)
-        return field, [self._probe(bank, field, sight.workers) for bank in sight.banks]
+        local = LocalSums(field.values, workers=sight.workers)
+        return field, [self._probe(bank, local) for bank in sight.banks]
 
-    def _probe(self, bank: TemplateBank, field: Field, workers: int) -> Probe:
+    def _probe(self, bank: TemplateBank, local: LocalSums) -> Probe:
         mask = template_mask(bank.grid.shape, self.mask, bank.support / bank.pixel_size)
-        sums = sum_under(field.values, mask, workers=workers)
-        norm = local_norm(field.values, mask, sums, workers=workers)
-        return Probe(bank, masked_standard(bank.images, mask), mask, sums, norm)
+        return Probe(bank, masked_standard(bank.images, mask), mask, *local.sums_and_norm(mask))

@@ -9,7 +9,7 @@ import numpy as np
 from simkit.core import fourier
 from simkit.core.grid import FloatArray
 from simkit.correlation.padding import Frame
-from simkit.correlation.refinement import Field, Probe
+from simkit.correlation.refinement import Field, Probe, boxed_probes
 from simkit.correlation.whitening import unit_noise, white
 from simkit.picker._search import TemplateSearch
 from simkit.picker.base import Sight
@@ -74,4 +74,4 @@ class Phase(TemplateSearch):
         """See `TemplateSearch.prepare`."""
         field = Field(frame, flattened(frame.pad(image), workers=sight.workers), white)
         kernels = [unit_noise(phase_only(bank.images), white) for bank in sight.banks]
-        return field, [Probe.in_box(b, k, field) for b, k in zip(sight.banks, kernels, strict=True)]
+        return field, boxed_probes(field, sight.banks, kernels)

@@ -13,7 +13,7 @@ from simkit.core.grid import Grid
 from simkit.correlation.bank import TemplateBank, standardised
 from simkit.correlation.normalised import template_mask
 from simkit.correlation.padding import UNIT, Frame
-from simkit.correlation.refinement import Field, Probe, exact_scores
+from simkit.correlation.refinement import Field, boxed_probes, exact_scores
 from simkit.correlation.search import scan
 from simkit.correlation.steering import BankSpectrum, SteeredBank, resampled, steer, without_pedestal
 from simkit.correlation.tiles import best_over_views
@@ -221,7 +221,7 @@ def test_exact_scores_are_sums_of_products() -> None:
     bank = propeller_bank(21, 90)
     frame = Frame.around(Grid(pixels.shape, PIXEL), 21)
     field = Field(frame, frame.pad(pixels), white)
-    probe = Probe.in_box(bank, bank.images, field)
+    (probe,) = boxed_probes(field, [bank], [bank.images])
     scores = exact_scores(field, probe, (30 + frame.before, 20 + frame.before), [0, 2])
     for view, dy, dx in np.ndindex(2, 3, 3):
         under = pixels[19 + dy : 40 + dy, 9 + dx : 30 + dx]
@@ -233,7 +233,7 @@ def test_the_score_map_is_the_exhaustive_maximum() -> None:
     bank = propeller_bank(41, 15)
     frame = Frame.around(Grid(pixels.shape, PIXEL), 41)
     field = Field(frame, frame.pad(pixels - pixels.mean()), white)
-    probe = Probe.in_box(bank, bank.images, field)
+    (probe,) = boxed_probes(field, [bank], [bank.images])
     coarse = scan(field, [probe], lost_energy=1e-3)
     every = scan(field, [probe], lost_energy=0.0)
     y, x = [p.ravel() for p in coarse.grid.positions()]
