@@ -8,7 +8,6 @@ import numpy as np
 
 from simkit.core import fourier
 from simkit.core.grid import FloatArray, Grid
-from simkit.core.quantity import shortest
 from simkit.core.spec import Spec
 from simkit.engine import imaging
 from simkit.engine.memory import estimate
@@ -62,6 +61,9 @@ def not_modelled(scenario: Scenario) -> list[tuple[str, str]]:
         ("damage", "particles do not move or fade while they are exposed"),
     ]
     if scenario.image.model == "phase":
+        rows.append(
+            ("scattering", "a weak phase object: contrast is linear in the potential, no electron is lost")
+        )
         rows.append(("ice", "the solvent is featureless; no ice crystals, no contamination"))
     if not any(member.counts for member in scenario.noise.values()):
         rows.append(("dose", "no electrons are counted: noise is not that of a dose"))
@@ -164,7 +166,18 @@ def _pickers(scenario: Scenario) -> list[tuple[str, str]]:
 
 def _fields(spec: Spec) -> str:
     fields = spec.model_dump(mode="json", exclude_none=True)
-    return ", ".join(f"{k} {shortest(v) if isinstance(v, float) else v}" for k, v in fields.items())
+    return ", ".join(f"{name.replace('_', ' ')} {_readable(value)}" for name, value in fields.items())
+
+
+def _readable(value: object) -> str:
+    """Write a field's value for a person: numbers short, long lengths in µm or mm."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = str(value)
+    if text.endswith(" Å") and (length := abs(float(text[:-2]))) >= 1e3:
+        unit, factor = ("mm", 1e7) if length >= 1e6 else ("µm", 1e4)
+        return f"{float(text[:-2]) / factor:.6g} {unit}"
+    return text
 
 
 def _lengths(extent: tuple[float, ...]) -> str:
