@@ -2,7 +2,8 @@
 
 First all scores are computed fast, in single precision and, unless the search is exhaustive, on the
 grid of the templates' own band limit. Then those peaks that can matter are worked out exactly, on
-full-resolution pixels in double precision, so that both searches give the same picks.
+full-resolution pixels in double precision, so that both searches give the same picks, but for a few
+that hardly stand out of the noise, where a coarse search may climb the other side of a dip.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from simkit.core.grid import FloatArray, Grid
 from simkit.correlation.normalised import ratio
 from simkit.correlation.padding import UNIT
 from simkit.correlation.peaks import Indices, Peak, local_maxima, suppress, suppress_lazily
-from simkit.correlation.refinement import Field, Probe, climb, peak_at
+from simkit.correlation.refinement import Field, Probe, Summit, climb, peak_at
 from simkit.correlation.steering import BankSpectrum, SteeredBank, coarsest, steer, without_pedestal
 from simkit.correlation.subpixel import quadratic_peak
 from simkit.correlation.tiles import best_over_views
@@ -198,51 +199,56 @@ def best_peaks(
     winner = found.winner[tuple(rough.index.T)]
     reaches = np.asarray(reach)[winner]
     survivors = suppress(rough.position, rough.height, reaches)
-    leeway = functools.partial(_margin, noise_sd=found.noise_sd)
-    bounds = rough.height + leeway(rough.height)
+    bounds = rough.height + _margin(rough.height, found.noise_sd)
 
     @functools.cache
-    def exact(i: int) -> Peak | None:
-        peak = _exact(found, rough, field, probes, i)
-        return peak if peak and peak.score > 0 and may_stand(peak.position, peak.template) else None
+    def summit(i: int) -> Summit | None:
+        return _summit(found, rough, field, probes, i)
+
+    @functools.cache
+    def peak(i: int, top: Summit) -> Peak | None:
+        # Only from where a pick may be is it worth looking further, across a dip.
+        higher = climb(field, probes[winner[i]], top.place, top.view, radius=2)
+        exact = higher and peak_at(field, probes[winner[i]], higher, int(winner[i]))
+        return exact if exact and exact.score > 0 and may_stand(exact.position, exact.template) else None
+
+    def refined(rows: Indices, floor: float, j: int) -> Peak | None:
+        i = int(rows[j])
+        top = summit(i)
+        return peak(i, top) if top and top.score * (1 + RELATIVE_MARGIN) >= floor else None
 
     cut = level(rough.height[survivors])
     while True:
-        floor = cut - leeway(cut)
+        floor = cut
         rows = np.flatnonzero(bounds >= floor)
         peaks = suppress_lazily(
             rough.position[rows],
             bounds[rows],
             reaches[rows],
             slack=2 * (found.grid.pixel_size + field.frame.image.pixel_size),
-            refine=functools.partial(_at, rows, exact),
+            refine=functools.partial(refined, rows, floor),
         )
         below = rough.height[survivors[bounds[survivors] < floor]]
         cut = level(np.concatenate([[p.score for p in peaks], below]))
-        # Fewer peaks than the rough ones promised can lower the level below what was worked out.
+        # Peaks lower than the rough ones promised can lower the level below what was worked out.
         if cut >= floor:
             return [p for p in peaks if p.score >= cut], cut
-
-
-def _at(rows: Indices, exact: Callable[[int], Peak | None], i: int) -> Peak | None:
-    return exact(int(rows[i]))
 
 
 def _margin(score: FloatArray | float, noise_sd: float) -> FloatArray | float:
     return RELATIVE_MARGIN * np.abs(score) + NOISE_MARGIN * noise_sd
 
 
-def _exact(found: Scan, rough: Candidates, field: Field, probes: Sequence[Probe], i: int) -> Peak | None:
+def _summit(found: Scan, rough: Candidates, field: Field, probes: Sequence[Probe], i: int) -> Summit | None:
     template = int(found.winner[tuple(rough.index[i])])
-    probe = probes[template]
-    starts = _starts(found, rough.index[i] + found.start, field, probe, template)
-    summits = [s for s in (climb(field, probe, *start) for start in starts) if s is not None]
-    if not summits:
-        return None
-    highest = max(summits, key=lambda s: s.score)
-    # Only from the highest is it worth looking further, across a dip.
-    summit = climb(field, probe, highest.place, highest.view, radius=2)
-    return peak_at(field, probe, summit, template) if summit else None
+    starts = _starts(found, rough.index[i] + found.start, field, probes[template], template)
+    climbed = [climb(field, probes[template], place, view) for place, view in starts]
+    summits = [s for s in climbed if s is not None]
+    here = rough.position[i] / field.frame.image.pixel_size + field.frame.before
+    step = found.grid.pixel_size / field.frame.image.pixel_size
+    # A summit further off is another candidate's; it must not take the place of a lower one here.
+    own = [s for s in summits if np.abs(s.place - here).max() <= 1.5 * step + 1]
+    return max(own or summits, key=lambda s: s.score, default=None)
 
 
 def _starts(

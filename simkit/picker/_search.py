@@ -25,15 +25,17 @@ from simkit.picker.base import Found, Picker, Sight
 from simkit.theory.random_field import expected_maxima, spectral_moments
 from simkit.threshold.base import SearchStatistics
 
+LostEnergy = Annotated[float, Strict(), Checked(gt=0, le=0.1)]
+
 
 class TemplateSearch(Picker):
     """Slide every view of every template over the image and keep the best peaks."""
 
     search: Literal["coarse", "exhaustive"] = "coarse"
     """coarse: on the grid of the templates' own band limit, then exactly where it matters;
-    exhaustive: every view on every pixel. Both give the same picks."""
+    exhaustive: every view on every pixel. What stands out of the noise is picked alike by both."""
 
-    lost_energy: Annotated[float, Strict(), Checked(gt=0, le=0.1)] = 1e-3
+    lost_energy: LostEnergy = 1e-3
     """Share of any view's energy that the coarse search may lose."""
 
     border: Literal["pad", "exclude"] = "pad"

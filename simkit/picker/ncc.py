@@ -10,7 +10,7 @@ from simkit.correlation.normalised import LocalSums, masked_standard, template_m
 from simkit.correlation.padding import Frame
 from simkit.correlation.refinement import Field, Probe
 from simkit.correlation.whitening import white
-from simkit.picker._search import TemplateSearch
+from simkit.picker._search import LostEnergy, TemplateSearch
 from simkit.picker.base import Sight
 
 
@@ -26,6 +26,9 @@ class Ncc(TemplateSearch):
 
     mask: Literal["box", "circle"] = "circle"
     """Where they are compared: the template's whole box, or a circle of the particle's own radius."""
+
+    lost_energy: LostEnergy = 1e-2
+    """As for the other pickers; more by default, since a circle cuts the fringes of the optics sharply."""
 
     def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
         """See `TemplateSearch.prepare`."""

@@ -148,10 +148,11 @@ def test_it_finds_what_is_there(picker: Picker, side: int, shape: tuple[int, int
 def test_coarse_and_exhaustive_give_the_same_picks(picker: Picker) -> None:
     exact = changed(picker, threshold={"kind": "top", "count": len(PLACES)})
     scene = sight(picture(noise=0.3))
+    coarse_loss = picker.lost_energy
     coarse = changed(exact, search="coarse").pick(scene)
     every = changed(exact, search="exhaustive").pick(scene)
     assert coarse.map_grid.pixel_size > every.map_grid.pixel_size or picker.kind == "phase"
-    assert 0 < coarse.notes["lost_energy"] <= 1e-3
+    assert 0 < coarse.notes["lost_energy"] <= coarse_loss
     assert every.notes["lost_energy"] == 0
     assert len(coarse.picks) == len(every.picks)
     # Both climb to the same exact peak, so they agree to the last bit.
