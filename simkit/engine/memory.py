@@ -17,7 +17,7 @@ SIMULATION_BYTES = 8 * 14
 RECORD_BYTES = 4 * 8
 """Per image pixel while it is searched: density, ideal image, transfer function, noise spectrum."""
 
-SEARCH_BYTES = 4 * 28
+SEARCH_BYTES = 4 * 40
 """Per image pixel: padded image, spectra, local sums in float64, running maxima of one picker."""
 
 KEPT_BYTES = 4
