@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from simkit.core.quantity import Length
 from simkit.core.spec import Spec
+
+DIMENSIONS = "ndim"
+"""Key of the validation context that holds how many dimensions the image has, where that is known."""
 
 
 def _or_list(schema: dict[str, Any]) -> None:
@@ -32,14 +35,14 @@ class Vector(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_list(cls, value: Any) -> Any:
+    def _from_list(cls, value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, (list, tuple)):
             return value
-        if len(value) not in (1, 2):
+        ndim = (info.context or {}).get(DIMENSIONS)
+        if len(value) not in ((1, 2) if ndim is None else (ndim,)):
+            wanted = "`[x]` in a 1-D image" if ndim == 1 else "`[y, x]` in a 2-D image"
             raise PydanticCustomError(
-                "vector",
-                "a position is `[y, x]`, or `[x]` in one dimension; this has {n} entries",
-                {"n": len(value)},
+                "vector", "a position is {wanted}; this has {n} entries", {"wanted": wanted, "n": len(value)}
             )
         return dict(zip(("y", "x")[-len(value) :], value, strict=True))
 

@@ -16,6 +16,7 @@ from simkit.core import errors
 from simkit.core.errors import DataError, ScenarioError, dotted
 from simkit.core.paths import BASE_DIR
 from simkit.core.quantity import UNITS_REQUIRED
+from simkit.core.vector import DIMENSIONS
 from simkit.scenario.checks import check, doubts
 from simkit.scenario.messages import explained, is_echo, is_unknown_key, shown
 from simkit.scenario.source import InvalidScenarioError, Problem, SourceMap
@@ -189,11 +190,19 @@ def _key(data: Any, part: str, path: errors.Path) -> str | int:
     return int(part)
 
 
+def _dimensions(data: dict[str, Any]) -> int | None:
+    """Return how many dimensions the image has, if the file says so understandably."""
+    image = data.get("image")
+    shape = image.get("shape") if isinstance(image, dict) else None
+    return len(shape) if isinstance(shape, list) and len(shape) in (1, 2) else None
+
+
 def _validated(
     data: dict[str, Any], source: SourceMap, folder: Path, problems: list[Problem], known: set[errors.Path]
 ) -> Loaded:
+    context = UNITS_REQUIRED | {BASE_DIR: str(folder), DIMENSIONS: _dimensions(data)}
     try:
-        scenario = Scenario.model_validate(data, context=UNITS_REQUIRED | {BASE_DIR: str(folder)})
+        scenario = Scenario.model_validate(data, context=context)
     except ValidationError as error:
         for details in error.errors():
             found = explained(details, data, Scenario)

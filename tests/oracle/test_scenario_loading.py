@@ -184,6 +184,7 @@ SHAPE = "specimen.disk.unit_cell.shapes.0"
         ("radius: 20 Å", "radius: 20 Å, §wieght: 2", f"{SHAPE}.wieght", "did you mean `weight`?"),
         ("[0 Å, 1 nm]", "[0 Å, §1]", f"{SHAPE}.centre.x", "write `1 Å`"),
         ("[0 Å, 1 nm]", "§[0 Å, 1 nm, 2 nm]", f"{SHAPE}.centre", "`[y, x]`"),
+        ("[0 Å, 1 nm]", "§[1 nm]", f"{SHAPE}.centre", "`[y, x]` in a 2-D image; this has 1"),
         ("{kind: disk, radius: 20 Å", "{kind: §dsk, radius: 20 Å", f"{SHAPE}.kind", "did you mean `disk`?"),
         ("{kind: gaussian, sd: 0.5}", "§{sd: 0.5}", "noise.detector", "`kind:` is missing"),
         ("{kind: gaussian, sd: 0.5}", "§3", "noise.detector", "a mapping with a `kind:`"),
