@@ -28,6 +28,7 @@ _PUBLIC = {
     "RunResult": ("simkit.engine.results", "RunResult"),
     "convolve": ("simkit.core.fourier", "convolve"),
     "correlate": ("simkit.core.fourier", "correlate"),
+    "ncc_map": ("simkit.correlation.normalised", "ncc_map"),
     "read_image": ("simkit.io.images", "read_image"),
     "read_coordinates": ("simkit.io.coordinates", "read_coordinates"),
     "SimkitError": ("simkit.core.errors", "SimkitError"),

@@ -216,13 +216,14 @@ def periodogram(image: FloatArray) -> FloatArray:
     return power(corner_to_centre(scipy.fft.fftn(image)))
 
 
-def resample(image: FloatArray, shape: Sequence[int]) -> FloatArray:
+def resample(image: FloatArray, shape: Sequence[int], *, workers: int = 1) -> FloatArray:
     """Resample a periodic image to another number of pixels over the same field (Fourier crop or pad).
 
     Values keep their scale: a constant stays that constant.
     """
-    spectrum = crop_spectrum(zero_nyquist(forward(image), image.shape), image.shape, shape)
-    return inverse(spectrum, shape) * (np.prod(shape) / image.size)
+    spectrum = zero_nyquist(forward(image, workers=workers), image.shape)
+    cropped = crop_spectrum(spectrum, image.shape, shape)
+    return inverse(cropped, shape, workers=workers) * (np.prod(shape) / image.size)
 
 
 def crop_spectrum(spectrum: ComplexArray, shape: Sequence[int], new_shape: Sequence[int]) -> ComplexArray:

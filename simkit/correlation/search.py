@@ -125,12 +125,9 @@ def _reduced(
 
 
 def _sampled(values: FloatArray, kept: int, workers: int) -> FloatArray:
-    if kept == UNIT:
-        return values.astype(np.float32)
     shape = tuple(n // UNIT * kept for n in values.shape)
-    spectrum = fourier.crop_spectrum(fourier.forward(values, workers=workers), values.shape, shape)
-    samples = fourier.inverse(spectrum.astype(np.complex64), shape, workers=workers)
-    return samples * np.float32(np.prod(shape) / values.size)
+    samples = values if kept == UNIT else fourier.resample(values, shape, workers=workers)
+    return samples.astype(np.float32)
 
 
 def robust_sd(values: FloatArray) -> float:

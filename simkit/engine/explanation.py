@@ -13,6 +13,7 @@ from simkit.engine import imaging
 from simkit.engine.memory import estimate
 from simkit.engine.realisation import realise, resolved_noise, simulation_grid, truth_of
 from simkit.engine.simulation import total_gain
+from simkit.psf.ctf import Ctf, first_zero
 from simkit.scenario.spec import Scenario
 from simkit.theory.detectability import detectability
 
@@ -143,6 +144,16 @@ def _noise_spectrum(scenario: Scenario, grid: Grid) -> FloatArray:
 def _optics(scenario: Scenario) -> list[tuple[str, str]]:
     grid = scenario.image.grid
     rows = [(name, _fields(member)) for name, member in scenario.psf.items()]
+    for name, lens in scenario.psf.items():
+        if isinstance(lens, Ctf):
+            zero = first_zero(
+                voltage=lens.voltage,
+                defocus=lens.defocus,
+                spherical_aberration=lens.spherical_aberration,
+                amplitude_contrast=lens.amplitude_contrast,
+            )
+            if np.isfinite(zero):
+                rows.append((f"first zero of {name}", f"{1 / zero:.4g} Å, at the mean defocus"))
     return [*rows, ("reach of the PSF", f"{imaging.psf_support(scenario, grid):.4g} Å")]
 
 

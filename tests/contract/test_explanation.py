@@ -24,6 +24,8 @@ def test_numbers_follow_from_the_scenario() -> None:
     # 10 e/Å² on pixels of 4.4 Å: 193.6 electrons each.
     assert found["Noise"]["electrons per pixel"].startswith("193.6")
     assert "spherical aberration 2.7 mm" in found["Optics"]["lens"]
+    # The published first zero at 300 kV, Cs 2.7 mm, w 0.1 and 2 µm: 20.2 Å.
+    assert found["Optics"]["first zero of lens"].startswith("20.16 Å")
     assert found["Species top"]["copies in micrograph 0"].startswith("40 ")
 
 

@@ -7,7 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simkit.core.grid import Grid
+from simkit.correlation.bank import TemplateBank, standardised
 from simkit.correlation.normalised import LocalSums, ncc_map, template_mask
+from simkit.picker.base import Found, Sight
+from simkit.picker.ncc import Ncc
 
 SHAPES = [(40, 40), (41, 37), (33, 60)]
 BOXES = [(9, 9), (8, 10), (7, 12)]
@@ -119,3 +123,56 @@ def test_nan_counts_as_the_mean() -> None:
     holed[10:12, 20] = np.nan
     filled = np.where(np.isnan(holed), np.nanmean(holed), holed)
     np.testing.assert_allclose(ncc_map(holed, template), ncc_map(filled, template), atol=1e-12)
+
+
+def picked(image: np.ndarray, template: np.ndarray, *, mask: str, radius: float = 5.0) -> Found:
+    """Search an image exhaustively with the picker itself, on pixels of 1 Å."""
+    bank = TemplateBank("t", "t", standardised(template[None]), np.zeros(1), 1.0, radius, "C1")
+    sight = Sight(
+        pixels=image,
+        grid=Grid(image.shape, 1.0),
+        banks=[bank],
+        spacing=None,
+        noise_spectrum=None,
+        mask=None,
+        rng=np.random.default_rng(0),
+    )
+    return Ncc(mask=mask, search="exhaustive", threshold={"kind": "top", "count": 1}).pick(sight)
+
+
+def over_image(found: Found, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the part of a score map that lies on the image's own pixels."""
+    first = [round(-o / found.map_grid.pixel_size) for o in found.map_grid.origin]
+    return found.score_map[tuple(slice(a, a + n) for a, n in zip(first, shape, strict=True))]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("box", BOXES)
+def test_the_picker_itself_equals_scikit_image(shape: tuple[int, ...], box: tuple[int, ...]) -> None:
+    match_template = pytest.importorskip("skimage.feature").match_template
+    image, template = scene(shape) + 50.0, scene(box, 1)
+    theirs = match_template(image, template)
+    y, x = box[0] // 2, box[1] // 2
+    ours = over_image(picked(image, template, mask="box"), shape)
+    # The picker's map is in single precision: a sum of some 80 products is good to about 1e-6.
+    np.testing.assert_allclose(ours[y : y + theirs.shape[0], x : x + theirs.shape[1]], theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("mask", ["box", "circle"])
+def test_the_picker_draws_the_map_of_the_definition(mask: str) -> None:
+    image, template = scene((45, 52)), scene((13, 13), 1)
+    ours = over_image(picked(image, template, mask=mask), image.shape)
+    # Both count what is outside as the image's mean; the difference is single precision.
+    np.testing.assert_allclose(ours, ncc_map(image, template, mask, radius=5.0), atol=1e-5)
+
+
+@pytest.mark.parametrize("mask", ["box", "circle"])
+def test_the_picker_finds_a_perfect_match_with_score_one(mask: str) -> None:
+    image, template = 0.1 * scene((64, 70)), scene((15, 15), 1)
+    image[20:35, 31:46] = 3 * template + 7
+    picks = picked(image, template, mask=mask, radius=7.0).picks
+    assert picks["score"][0] == pytest.approx(1.0, abs=1e-6)
+    assert abs(picks["y"][0] - 27) < 0.5
+    assert abs(picks["x"][0] - 38) < 0.5
+    inverted = over_image(picked(-image, template, mask=mask, radius=7.0), image.shape)
+    assert inverted[27, 38] == pytest.approx(-1.0, abs=1e-6)
