@@ -7,7 +7,7 @@ numbers in Å, angles in degrees. A micrograph is an `xarray.DataArray` with its
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
@@ -106,6 +106,8 @@ class Truth(Table):
             "y": Column(float, "Å", "centre, down from the centre of pixel (0, 0)"),
             "x": Column(float, "Å", "centre, right from the centre of pixel (0, 0)"),
             "psi": Column(float, "°", "in-plane angle, +x turned towards +y"),
+            "rot": Column(float, "°", "first Euler angle of the view; NaN for a flat particle"),
+            "tilt": Column(float, "°", "second Euler angle of the view; NaN for a flat particle"),
             "mirror": Column(bool, "", "mirrored x → −x before turning"),
             "h": Column(float, "", "lattice index along a; NaN without a lattice"),
             "k": Column(float, "", "lattice index along b; NaN without a lattice"),
@@ -130,6 +132,8 @@ class Picks(Table):
             "y": Column(float, "Å", "centre, down from the centre of pixel (0, 0)"),
             "x": Column(float, "Å", "centre, right from the centre of pixel (0, 0)"),
             "psi": Column(float, "°", "in-plane angle of the template, +x turned towards +y"),
+            "rot": Column(float, "°", "first Euler angle of the template's view; NaN for a flat one"),
+            "tilt": Column(float, "°", "second Euler angle of the template's view; NaN for a flat one"),
             "score": Column(float, "", "height of the peak, in the picker's own scale"),
         }
     )
@@ -149,6 +153,8 @@ class Placements:
         Mirrored x → −x before turning.
     h, k : array
         Lattice indices, NaN where there is no lattice.
+    rot, tilt : array
+        Degrees: the direction a solid is seen from (`simkit.core.orientation`); NaN for a flat particle.
     """
 
     y: FloatArray
@@ -157,6 +163,8 @@ class Placements:
     mirror: npt.NDArray[np.bool_]
     h: FloatArray
     k: FloatArray
+    rot: FloatArray
+    tilt: FloatArray
 
     @classmethod
     def at(
@@ -168,6 +176,8 @@ class Placements:
         mirror: npt.ArrayLike = False,
         h: npt.ArrayLike = np.nan,
         k: npt.ArrayLike = np.nan,
+        rot: npt.ArrayLike = np.nan,
+        tilt: npt.ArrayLike = np.nan,
     ) -> Placements:
         """Build placements, repeating scalars."""
         n = np.asarray(x).shape
@@ -175,7 +185,8 @@ class Placements:
         def column(value: npt.ArrayLike, dtype: type = float) -> Array:
             return np.broadcast_to(np.asarray(value, dtype), n).copy()
 
-        return cls(column(y), column(x), column(psi), column(mirror, bool), column(h), column(k))
+        angles = column(psi), column(mirror, bool)
+        return cls(column(y), column(x), *angles, column(h), column(k), column(rot), column(tilt))
 
     def __len__(self) -> int:
         return len(self.x)
@@ -186,9 +197,7 @@ class Placements:
 
     def take(self, rows: Array) -> Placements:
         """Return the placements selected by indices or by a boolean mask."""
-        return Placements(
-            self.y[rows], self.x[rows], self.psi[rows], self.mirror[rows], self.h[rows], self.k[rows]
-        )
+        return Placements(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 def as_micrograph(pixels: Array, grid: Grid, name: str, units: str, **attributes: Any) -> xr.DataArray:

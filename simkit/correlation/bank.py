@@ -1,4 +1,4 @@
-"""Template banks: one template at all its angles, ready to be slid over an image."""
+"""Template banks: one view of a template at all its angles, ready to be slid over an image."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from simkit.core.grid import FloatArray, Grid
+from simkit.core.orientation import View
 from simkit.core.quantity import fold
 
 
 @dataclass(frozen=True)
 class TemplateBank:
-    """One template at all its angles.
+    """One view of a template at all its angles.
 
     Attributes
     ----------
@@ -32,6 +33,8 @@ class TemplateBank:
         template's diameter and it is the radius of a circular mask.
     symmetry : str
         Cn; ψ is known modulo 360/n.
+    view : View or None
+        The direction a solid is seen from; None for a flat template.
     """
 
     name: str
@@ -41,6 +44,7 @@ class TemplateBank:
     pixel_size: float
     support: float
     symmetry: str
+    view: View | None = None
 
     @property
     def grid(self) -> Grid:

@@ -19,14 +19,15 @@ from simkit.picker.base import Found, Sight
 from simkit.scenario.spec import Scenario
 from simkit.template.base import Surroundings
 
+Banks = Mapping[str, tuple[TemplateBank, ...]]
+"""Template name → its banks, one for each view."""
+
 PIXEL_SIZE_TOLERANCE = 0.01
 """Relative difference between a header's and the scenario's pixel size that is still the same."""
 
 
-def draw_banks(
-    scenario: Scenario, grid: Grid, micrograph: Callable[[int], FloatArray]
-) -> dict[str, TemplateBank]:
-    """Draw every template of the scenario at all its angles.
+def draw_banks(scenario: Scenario, grid: Grid, micrograph: Callable[[int], FloatArray]) -> Banks:
+    """Draw every template of the scenario, seen from all its directions and at all its angles.
 
     Parameters
     ----------
@@ -48,10 +49,10 @@ def draw_banks(
         optics=imaging.optics(scenario),
         micrograph=micrograph,
     )
-    banks = {}
+    banks: dict[str, tuple[TemplateBank, ...]] = {}
     for name, template in scenario.templates.items():
         try:
-            banks[name] = template.bank(name, around)
+            banks[name] = template.banks(name, around)
         except ScenarioError as error:
             raise error.under("templates", name) from None
     return banks
@@ -65,7 +66,7 @@ def pick_image(
     grid: Grid,
     name: str,
     replicate: int,
-    banks: Mapping[str, TemplateBank],
+    banks: Banks,
     noise_spectrum: FloatArray | None = None,
     workers: int = 1,
 ) -> Found:
@@ -84,7 +85,7 @@ def pick_image(
     replicate : int
         Which of the run's micrographs this is; names the picker's random stream.
     banks : mapping
-        All templates of the scenario, by name.
+        All templates of the scenario, by name: the banks of all views of each.
     noise_spectrum : array, optional
         The declared noise power spectrum; shown only to a picker that is an oracle.
     workers : int
@@ -99,7 +100,7 @@ def pick_image(
     sight = Sight(
         pixels=pixels,
         grid=grid,
-        banks=[banks[t] for t in (spec.templates or banks)],
+        banks=[bank for t in (spec.templates or banks) for bank in banks[t]],
         spacing=_net_spacing(scenario),
         noise_spectrum=noise_spectrum if spec.oracle else None,
         mask=None,
@@ -173,7 +174,7 @@ def pick_files(
             f"there is no picker {picker!r}; there are {', '.join(scenario.pickers)}", ("pickers",)
         )
     searched: dict[str, Searched] = {}
-    banks: dict[tuple[int, ...], dict[str, TemplateBank]] = {}
+    banks: dict[tuple[int, ...], Banks] = {}
     for number, file in enumerate(files):
         grid, pixels = _read(scenario, file)
         if grid.shape not in banks:
@@ -190,7 +191,7 @@ def pick_files(
             banks=banks[grid.shape],
             workers=workers,
         )
-        supports = {bank.finds: bank.support for bank in banks[grid.shape].values()}
+        supports = {bank.finds: bank.support for views in banks[grid.shape].values() for bank in views}
         searched[file.name] = Searched(grid, found, supports)
     return Picks.concat([s.found.picks for s in searched.values()]), searched
 

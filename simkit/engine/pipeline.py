@@ -16,8 +16,7 @@ from simkit.core.errors import ScenarioError
 from simkit.core.grid import FloatArray
 from simkit.core.random import stream
 from simkit.core.tables import Picks, Truth
-from simkit.correlation.bank import TemplateBank
-from simkit.engine.picking import draw_banks, pick_image
+from simkit.engine.picking import Banks, draw_banks, pick_image
 from simkit.engine.results import Judgement, PickerRun, RunResult, Simulation
 from simkit.engine.scoring import judge, verdict
 from simkit.engine.simulation import simulate_one
@@ -128,9 +127,7 @@ def _micrographs(scenario: Scenario) -> Callable[[int], FloatArray]:
     return micrograph
 
 
-def _run_micrographs(
-    scenario: Scenario, banks: Mapping[str, TemplateBank], workers: int, report: Progress
-) -> list[MicrographRun]:
+def _run_micrographs(scenario: Scenario, banks: Banks, workers: int, report: Progress) -> list[MicrographRun]:
     processes = min(workers, scenario.replicates)
     threads = max(1, workers // processes)
     jobs = [(scenario, replicate, banks, threads) for replicate in range(scenario.replicates)]
@@ -142,9 +139,7 @@ def _run_micrographs(
     return runs
 
 
-def _results(
-    jobs: list[tuple[Scenario, int, Mapping[str, TemplateBank], int]], processes: int
-) -> Iterator[MicrographRun]:
+def _results(jobs: list[tuple[Scenario, int, Banks, int]], processes: int) -> Iterator[MicrographRun]:
     if processes == 1:
         yield from (run_micrograph(*job) for job in jobs)
         return
@@ -154,9 +149,7 @@ def _results(
     yield from parallel(delayed(run_micrograph)(*job) for job in jobs)
 
 
-def run_micrograph(
-    scenario: Scenario, replicate: int, banks: Mapping[str, TemplateBank], threads: int = 1
-) -> MicrographRun:
+def run_micrograph(scenario: Scenario, replicate: int, banks: Banks, threads: int = 1) -> MicrographRun:
     """Simulate one micrograph and run every picker on it."""
     watch = Stopwatch()
     with watch.timing("simulation"):
@@ -223,7 +216,7 @@ def _measure(
     runs: list[MicrographRun],
     truth: Truth,
     pickers: Mapping[str, PickerRun],
-    banks: Mapping[str, TemplateBank],
+    banks: Banks,
     report: Progress,
 ) -> dict[str, Measurement]:
     first = runs[0].simulation
@@ -243,7 +236,7 @@ def _measure(
             truth=truth,
             picks={p: run.picks for p, run in pickers.items()},
             micrograph_names=[run.name for run in runs],
-            templates={t: bank.images[0] for t, bank in banks.items()},
+            templates={t: views[0].images[0] for t, views in banks.items()},
             rng=stream(scenario.seed, "audit", name),
         )
         try:

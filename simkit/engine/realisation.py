@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -118,10 +118,7 @@ def _joined(groups: list[Placements]) -> Placements:
     if not groups:
         return Placements.at([], [])
     return Placements(
-        *(
-            np.concatenate([getattr(g, field) for g in groups])
-            for field in ("y", "x", "psi", "mirror", "h", "k")
-        )
+        *(np.concatenate([getattr(g, field.name) for g in groups]) for field in fields(Placements))
     )
 
 
@@ -141,6 +138,8 @@ def truth_of(scenario: Scenario, realisation: Realisation) -> Truth:
                     "y": kept.y if image.ndim == 2 else np.full(len(kept), np.nan),
                     "x": kept.x,
                     "psi": kept.psi % 360.0 if image.ndim == 2 else np.full(len(kept), np.nan),
+                    "rot": kept.rot,
+                    "tilt": kept.tilt,
                     "mirror": kept.mirror,
                     "h": kept.h,
                     "k": kept.k,

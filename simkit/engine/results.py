@@ -113,7 +113,7 @@ class RunResult:
     truth : Truth
         All micrographs.
     banks : mapping
-        Template name → its bank (as for micrograph 0).
+        Template name → its banks, one for each view (as for micrograph 0).
     pickers : mapping
         Picker name → what it did.
     judgements : mapping
@@ -131,7 +131,7 @@ class RunResult:
     micrographs: tuple[FloatArray, ...]
     first: Simulation | None
     truth: Truth
-    banks: Mapping[str, TemplateBank]
+    banks: Mapping[str, tuple[TemplateBank, ...]]
     pickers: Mapping[str, PickerRun]
     judgements: Mapping[str, Judgement]
     measurements: Mapping[str, Measurement]

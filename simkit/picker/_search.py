@@ -15,6 +15,7 @@ from threadpoolctl import ThreadpoolController
 
 from simkit.core.errors import ScenarioError
 from simkit.core.grid import FloatArray, Grid
+from simkit.core.orientation import FLAT
 from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank
 from simkit.correlation.padding import Frame, clean
@@ -151,10 +152,13 @@ def _expected_above(field: Field, probes: Sequence[Probe], area: float) -> Calla
 def _table(peaks: Sequence[Peak], banks: Sequence[TemplateBank]) -> Picks:
     # In one dimension there is no y; tables then hold 0 there.
     positions = np.array([[0.0, *p.position][-2:] for p in peaks]).reshape(-1, 2)
+    seen = [banks[p.template].view or FLAT for p in peaks]
     columns = {
         "class": [banks[p.template].finds for p in peaks],
         "template": [banks[p.template].name for p in peaks],
         "psi": [p.psi for p in peaks],
+        "rot": [view.rot for view in seen],
+        "tilt": [view.tilt for view in seen],
         "score": [p.score for p in peaks],
     }
     return Picks(y=positions[:, 0], x=positions[:, 1], **{k: np.array(v) for k, v in columns.items()})

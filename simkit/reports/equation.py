@@ -198,7 +198,7 @@ def _search_step(result: RunResult, name: str, run: PickerRun) -> Step:
     grid = Grid(pixels.shape, result.scenario.image.pixel_size)
     banks = [result.banks[t] for t in (result.scenario.pickers[name].templates or result.banks)]
     clip = figures.CLIP if figures.noisy(result) else 0.0
-    several = len(banks) > 1 or any(len(bank.angles) > 1 for bank in banks)
+    several = len(banks) > 1 or any(len(views) > 1 or len(views[0].angles) > 1 for views in banks)
     return Step(
         title=f"Micrograph ⋆ template = score map of {name}",
         sentence=(
@@ -208,7 +208,7 @@ def _search_step(result: RunResult, name: str, run: PickerRun) -> Step:
         rows=[
             [
                 Term("", [_field_tile("micrograph", pixels, grid, "micrograph", "", clip)]),
-                Term("⋆", [_template_tile(bank) for bank in banks]),
+                Term("⋆", [_template_tile(views) for views in banks]),
             ]
         ],
         result=Term("=", [_score_tile(name, run, result.micrograph_names[0])]),
@@ -216,15 +216,19 @@ def _search_step(result: RunResult, name: str, run: PickerRun) -> Step:
     )
 
 
-def _template_tile(bank: TemplateBank) -> Tile:
+def _template_tile(directions: Sequence[TemplateBank]) -> Tile:
+    bank = directions[0]
     angles = f", {len(bank.angles)} angles" if len(bank.angles) > 1 else ""
+    if len(directions) > 1:
+        angles = f", {len(directions)} views{angles}"
     alt = f"Template {bank.name}, magnified"
     box = Grid((1,) * bank.grid.ndim, bank.pixel_size).box(1.4 * bank.support)
     size = tuple(min(a, b) for a, b in zip(box.shape, bank.grid.shape, strict=True))
     if bank.grid.ndim == 1:
         return Tile(f"template: {bank.name}", signals.kernel(bank.images[0], bank.grid, alt=alt), "")
-    shown = np.linspace(0, len(bank.angles), min(VIEWS, len(bank.angles)), endpoint=False).astype(int)
-    views = [_centre(bank.images[i], size) for i in shown]
+    drawn = [one.images[0] for one in directions] if len(directions) > 1 else bank.images
+    shown = np.linspace(0, len(drawn), min(VIEWS, len(drawn)), endpoint=False).astype(int)
+    views = [_centre(drawn[i], size) for i in shown]
     sheet = np.block([views[:2], views[2:]]) if len(views) == VIEWS else np.hstack(views)
     picture = plates.grey(
         sheet, Grid(sheet.shape, bank.pixel_size), alt=alt + angles, side=TILE_PIXELS, bar=False

@@ -63,7 +63,7 @@ class Outcomes:
 def sought(result: RunResult, picker: str) -> tuple[str, ...]:
     """Return the classes that a picker's templates find, in the order of the templates."""
     templates = result.scenario.pickers[picker].templates or tuple(result.banks)
-    return tuple(dict.fromkeys(result.banks[t].finds for t in templates))
+    return tuple(dict.fromkeys(result.banks[t][0].finds for t in templates))
 
 
 def outcomes_of(result: RunResult, picker: str) -> Outcomes:

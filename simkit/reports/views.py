@@ -177,7 +177,7 @@ def _kind(spec: object) -> str:
 
 def _radius(result: RunResult, picker: str) -> float:
     used = result.scenario.pickers[picker].templates or tuple(result.banks)
-    return max((result.banks[t].support for t in used), default=0.0)
+    return max((result.banks[t][0].support for t in used), default=0.0)
 
 
 def _headline(result: RunResult, name: str) -> Headline:

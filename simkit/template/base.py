@@ -147,6 +147,16 @@ class Template(Spec):
         """Return the symmetry that the angles are divided by."""
         return self.symmetry or "C1"
 
+    def banks(self, name: str, around: Surroundings) -> tuple[TemplateBank, ...]:
+        """Return a bank for every direction that the template is seen from: one, for a flat template.
+
+        Raises
+        ------
+        ScenarioError
+            If the template cannot be drawn.
+        """
+        return (self.bank(name, around),)
+
     def bank(self, name: str, around: Surroundings) -> TemplateBank:
         """Return every view of the template, each with zero mean and unit energy.
 

@@ -109,7 +109,7 @@ def finished(scenario: dict[str, Any], *, quality: float = 0.8, measured: bool =
     valid = Scenario.model_validate(scenario)
     images = [simulate_one(valid, replicate) for replicate in range(valid.replicates)]
     truth = Truth.concat([image.truth for image in images])
-    banks = {name: _bank(valid, name) for name in valid.specimen} if valid.pickers else {}
+    banks = {name: (_bank(valid, name),) for name in valid.specimen} if valid.pickers else {}
     pickers = {name: _invented(valid, images, quality, salt) for salt, name in enumerate(valid.pickers)}
     judgements = {
         name: judge(
