@@ -1,0 +1,188 @@
+"""Notice picks that fail because they are in another frame, not because they are wrong.
+
+A picker that writes y from the bottom finds its particles as often as dice would. `likely_frame`
+turns and flips the picks, and says so where one of these frames is far better than the one given.
+Nobody need know the size of the micrograph: where picks are flipped, y_truth + y_pick is the same
+for every true pair, height − 1, and these sums pile up there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import bdtrc
+
+from simkit.core.tables import Picks, Truth
+from simkit.matching._hypotheses import (
+    AS_GIVEN,
+    DISPLACEMENTS,
+    FRAMES,
+    Field,
+    Frame,
+    Trial,
+    attempt,
+    elect,
+    refined,
+)
+
+FALSE_ALARM = 1e-6
+"""Chance that picks at random are suspected, in one call."""
+
+FAR_ABOVE = 0.1
+"""Share of all that could match by which a frame must exceed chance before anything is said."""
+
+LEVEL_OF_CHANCE = 0.25
+"""The frame as given is at chance while it exceeds it by at most this share of what the better one does."""
+
+RIVAL = 0.5
+"""A second place of the flip that exceeds chance by more than this share makes it a lattice, not a flip."""
+
+FEWEST = 8
+"""Of truths, of picks and of hits, below which nothing is said."""
+
+SIDES = (1024, 2048, 3710, 3838, 4092, 4096, 5760, 7420, 7676, 8184, 8192, 11520)
+"""Pixels along the sides of electron detectors in use; a size within `SNAP` of one is taken for it."""
+
+SNAP = 2
+"""Pixels by which box corners and rounding put the size of a micrograph wrong."""
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """Another frame in which the picks are far better.
+
+    Attributes
+    ----------
+    sentence : str
+        For a person: what it looks like, and the options that correct it.
+    frame : str
+        What the picks look like: "flipped-y", "transposed", "transposed+flipped-x" …
+    as_given, better : int
+        Matched pairs in the frame as given and in the other one.
+    chance : float
+        Matched pairs to be expected by chance.
+    height, width : float or None
+        Å, where y or x is flipped: the coordinate of the micrograph's last pixel, (pixels − 1) · pixel
+        size, with which the two agree best.
+    """
+
+    sentence: str
+    frame: str
+    as_given: int
+    better: int
+    chance: float
+    height: float | None = None
+    width: float | None = None
+
+
+def likely_frame(
+    truth: Truth, picks: Picks, *, radius: float, pixel_size: float | None = None
+) -> Suspicion | None:
+    """Notice picks that match at the level of chance as given and far above it in another frame.
+
+    Parameters
+    ----------
+    truth, picks : Truth, Picks
+        Of any number of micrographs of one size, in two dimensions.
+    radius : float
+        Å; the farthest a pick may be from a truth.
+    pixel_size : float, optional
+        Å, to tell the size of the micrograph in pixels; without it, it is told in Å.
+
+    Returns
+    -------
+    Suspicion or None
+        None where the frame as given is better than chance, where no other is far above it, where
+        there are too few points to tell, and on a crystal, where a flip matches as well as a
+        displacement by a lattice vector does.
+
+    Notes
+    -----
+    Where an axis is flipped is not known. Every truth and pick that agree in the other coordinate
+    vote for the sum of the two: true pairs all vote alike. The hits under the winner are judged by
+    the binomial law, with the chance of a hit as measured by displacing the picks a few radii and
+    `FALSE_ALARM` divided by the number of frames and of flips that could have won (Bonferroni).
+    """
+    if min(len(truth), len(picks)) < FEWEST:
+        return None
+    field = Field.of(truth, picks, radius)
+    if np.ptp(field.truth, axis=0).min() < 2 * radius:
+        return None
+    trials = [trial for frame in FRAMES if (trial := _convincing(field, frame))]
+    better = max(trials, key=lambda trial: trial.excess, default=None)
+    if better is None or attempt(field, AS_GIVEN, np.zeros(2)).excess > LEVEL_OF_CHANCE * better.excess:
+        return None
+    return _suspicion(field, better, pixel_size)
+
+
+def _convincing(field: Field, frame: Frame) -> Trial | None:
+    """Return the trial of a frame that is surely and far better than chance, and at one place alone."""
+    best, rival, hypotheses = elect(field, frame)
+    trial = attempt(field, frame, best)
+    n = len(field.sample)
+    chance = max(trial.chance / n, field.chance_if_random)
+    # The pair that proposed the flip hits by construction: only the others are evidence.
+    alarm = bdtrc(trial.hits - 2, n - 1, chance) * hypotheses * len(FRAMES)
+    could = n * min(1.0, len(field.truth) / len(field.picks))
+    if trial.hits < FEWEST or alarm > FALSE_ALARM or trial.excess < FAR_ABOVE * could:
+        return None
+    if rival is not None and attempt(field, frame, rival).excess > RIVAL * trial.excess:
+        return None
+    return trial
+
+
+def _suspicion(field: Field, trial: Trial, pixel_size: float | None) -> Suspicion:
+    frame, sums = trial.frame, refined(field, trial)
+    as_given, better = field.matched(field.picks), field.matched(frame.read(field.picks, sums))
+    chance = float(np.mean([field.matched(field.displaced(field.picks, d)) for d in DISPLACEMENTS[:4]]))
+    height, width = (float(s) if flip else None for s, flip in zip(sums, frame.flip, strict=True))
+    sizes = {"height": height, "width": width}
+    sentence = (
+        f"the picks look {_looks(frame)}: as given {as_given} of {len(field.picks)} match, which is what "
+        f"chance gives ({chance:.0f}); with {_reading(frame, sizes, pixel_size)} {better} do. "
+        f"If so, add {_options(frame, sizes, pixel_size)}"
+    )
+    return Suspicion(sentence, frame.name, as_given, better, chance, height, width)
+
+
+def _looks(frame: Frame) -> str:
+    flips = [axis for axis, flip in zip("yx", frame.flip, strict=True) if flip]
+    words = ["transposed"] if frame.swap else []
+    words += (
+        ["flipped" if flips == ["y"] and not words else f"flipped in {' and '.join(flips)}"] if flips else []
+    )
+    return " and ".join(words)
+
+
+def _reading(frame: Frame, sizes: dict[str, float | None], pixel_size: float | None) -> str:
+    """Say how the picks are read so that they match."""
+    words = ["x and y exchanged"] if frame.swap else []
+    words += ["y counted from the bottom"] if frame.flip[0] else []
+    words += ["x counted from the right"] if frame.flip[1] else []
+    adjectives = {"height": "high", "width": "wide"}
+    known = [
+        f"{_size(last, pixel_size)} {adjectives[name]}" for name, last in sizes.items() if last is not None
+    ]
+    return " and ".join(words) + (f" of a micrograph about {' and '.join(known)}" if known else "")
+
+
+def _options(frame: Frame, sizes: dict[str, float | None], pixel_size: float | None) -> str:
+    """Write what would correct it on the command line."""
+    flips = [
+        f"--{name} {_pixels(last, pixel_size) if pixel_size else 'PIXELS'}"
+        for name, last in sizes.items()
+        if last is not None
+    ]
+    return " ".join([f"--frame {frame.name}", *flips])
+
+
+def _size(last: float, pixel_size: float | None) -> str:
+    return f"{_pixels(last, pixel_size)} px" if pixel_size else f"{last:.0f} Å"
+
+
+def _pixels(last: float, pixel_size: float) -> int:
+    """Return the pixels of an axis from the coordinate of the last one."""
+    found = last / pixel_size + 1
+    nearest = min(SIDES, key=lambda side: abs(side - found))
+    return nearest if abs(nearest - found) <= SNAP else round(found)
