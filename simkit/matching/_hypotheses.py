@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from simkit.matching.pairs import near_points
 SAMPLE = 1000
 """Picks that are looked at to decide; more would only take longer."""
 
-VOTES = 1_000_000
+VOTES = 500_000
 """Pairs of a truth and a pick that vote for where an axis is flipped, of one frame."""
 
 MOST_CELLS = 1000
@@ -54,12 +54,13 @@ class Frame:
 
 
 AS_GIVEN = Frame(False, (False, False))
+TURNED = Frame(False, (True, True))
 
 FRAMES = (
     Frame(False, (True, False)),
     Frame(False, (False, True)),
     Frame(True, (False, False)),
-    Frame(False, (True, True)),
+    TURNED,
     Frame(True, (True, False)),
     Frame(True, (False, True)),
     Frame(True, (True, True)),
@@ -131,12 +132,21 @@ def lifted(points: FloatArray, sheet: Indices, radius: float) -> FloatArray:
 
 @dataclass(frozen=True)
 class Trial:
-    """How many of the sampled picks hit a truth in some frame, and how many would by chance."""
+    """How many of the sampled picks hit a truth in some frame, and how many would by chance.
+
+    Attributes
+    ----------
+    sums : array, shape (2,)
+        Where the frame's axes are flipped.
+    chance, spread : float
+        Mean and standard deviation of the hits a few radii aside.
+    """
 
     frame: Frame
     sums: FloatArray
     hits: int
     chance: float
+    spread: float
 
     @property
     def excess(self) -> float:
@@ -148,7 +158,15 @@ def attempt(field: Field, frame: Frame, sums: FloatArray) -> Trial:
     """Count the hits of the sample in a frame, there and a few radii aside."""
     points, sheet = frame.read(field.picks[field.sample], sums), field.pick_sheet[field.sample]
     elsewhere = [field.nearest(field.displaced(points, step), sheet)[0].sum() for step in DISPLACEMENTS]
-    return Trial(frame, sums, int(field.nearest(points, sheet)[0].sum()), float(np.mean(elsewhere)))
+    hits = int(field.nearest(points, sheet)[0].sum())
+    return Trial(frame, sums, hits, float(np.mean(elsewhere)), float(np.std(elsewhere)))
+
+
+def displacement(field: Field) -> Trial:
+    """Try the picks as given but for a displacement, the best that the votes find."""
+    # d + p = d − (−p): a displacement of the picks is a turn of the picks' negatives.
+    negative = replace(field, picks=-field.picks)
+    return attempt(negative, TURNED, elect(negative, TURNED)[0])
 
 
 def elect(field: Field, frame: Frame) -> tuple[FloatArray, FloatArray | None, int]:
@@ -169,11 +187,11 @@ def elect(field: Field, frame: Frame) -> tuple[FloatArray, FloatArray | None, in
         return sums[0], None, 1
     points = Frame(frame.swap, AS_GIVEN.flip).read(field.picks[field.sample], sums[0])
     pick, truth, pairs = _ballots(field, points, None if len(flipped) == 2 else 1 - int(flipped[0]))
-    votes = points[pick][:, flipped] + field.truth[truth][:, flipped]
-    if len(votes) == 0:
+    votes = np.stack([points[:, axis][pick] + field.truth[:, axis][truth] for axis in flipped])
+    if votes.size == 0:
         return sums[0], None, 1
     sums[:, flipped] = _densest(votes, field.radius)
-    places = np.prod(1 + PLACES * np.ptp(votes, axis=0) / field.radius)
+    places = np.prod(1 + PLACES * np.ptp(votes, axis=1) / field.radius)
     return sums[0], sums[1], int(min(pairs, places))
 
 
@@ -211,13 +229,12 @@ def _ballots(field: Field, points: FloatArray, axis: int | None) -> tuple[Indice
 
 
 def _densest(votes: FloatArray, radius: float) -> FloatArray:
-    """Return the centres (2, d) of the two windows, two radii wide and apart, with most votes (n, d)."""
-    lowest = votes.min(axis=0)
-    width = np.maximum(radius, np.ptp(votes, axis=0) / MOST_CELLS)
-    cell = ((votes - lowest) / width).astype(np.intp)
-    shape = tuple(cell.max(axis=0) + 2)
-    windows = np.bincount(np.ravel_multi_index(tuple(cell.T), shape), minlength=int(np.prod(shape)))
-    windows = windows.reshape(shape)
+    """Return the centres (2, d) of the two windows, two radii wide and apart, with most votes (d, n)."""
+    lowest = votes.min(axis=1)
+    width = np.maximum(radius, np.ptp(votes, axis=1) / MOST_CELLS)
+    cell = tuple(((v - low) / w).astype(np.intp) for v, low, w in zip(votes, lowest, width, strict=True))
+    shape = tuple(int(c.max()) + 2 for c in cell)
+    windows = np.bincount(np.ravel_multi_index(cell, shape), minlength=int(np.prod(shape))).reshape(shape)
     for axis in range(len(shape)):
         windows = windows + np.roll(windows, -1, axis)
     centres = []
@@ -230,7 +247,12 @@ def _densest(votes: FloatArray, radius: float) -> FloatArray:
 
 def _settled(votes: FloatArray, centre: FloatArray, reach: FloatArray) -> FloatArray:
     """Move a centre to the median of the votes around it."""
+    around = votes[:, _within(votes, centre, 3 * reach)]
     for _ in range(3):
-        near = votes[(np.abs(votes - centre) <= reach).all(axis=1)]
-        centre = np.median(near, axis=0) if len(near) else centre
+        inside = _within(around, centre, reach)
+        centre = np.median(around[:, inside], axis=1) if inside.any() else centre
     return centre
+
+
+def _within(votes: FloatArray, centre: FloatArray, reach: FloatArray) -> npt.NDArray[np.bool_]:
+    return np.logical_and.reduce(np.abs(votes - centre[:, None]) <= reach[:, None])

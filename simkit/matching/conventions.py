@@ -22,6 +22,7 @@ from simkit.matching._hypotheses import (
     Frame,
     Trial,
     attempt,
+    displacement,
     elect,
     refined,
 )
@@ -30,13 +31,16 @@ FALSE_ALARM = 1e-6
 """Chance that picks at random are suspected, in one call."""
 
 FAR_ABOVE = 0.1
-"""Share of all that could match by which a frame must exceed chance before anything is said."""
+"""Share of all picks by which a frame must exceed chance before anything is said."""
 
 LEVEL_OF_CHANCE = 0.25
 """The frame as given is at chance while it exceeds it by at most this share of what the better one does."""
 
 RIVAL = 0.5
 """A second place of the flip that exceeds chance by more than this share makes it a lattice, not a flip."""
+
+SPREADS = 5
+"""Standard deviations, of the hits at displaced places, by which it must exceed their mean."""
 
 FEWEST = 8
 """Of truths, of picks and of hits, below which nothing is said."""
@@ -109,39 +113,63 @@ def likely_frame(
     field = Field.of(truth, picks, radius)
     if np.ptp(field.truth, axis=0).min() < 2 * radius:
         return None
-    trials = [trial for frame in FRAMES if (trial := _convincing(field, frame))]
-    better = max(trials, key=lambda trial: trial.excess, default=None)
-    if better is None or attempt(field, AS_GIVEN, np.zeros(2)).excess > LEVEL_OF_CHANCE * better.excess:
+    as_given = attempt(field, AS_GIVEN, np.zeros(2))
+    if as_given.excess > LEVEL_OF_CHANCE * len(field.sample):
+        return None  # no frame can be so much better
+    suspects = [suspect for frame in FRAMES if (suspect := _suspect(field, frame))]
+    if not suspects:
         return None
-    return _suspicion(field, better, pixel_size)
+    better = max(suspects, key=lambda suspect: suspect.trial.excess)
+    if as_given.excess > LEVEL_OF_CHANCE * better.trial.excess:
+        return None
+    if displacement(field).excess > RIVAL * better.trial.excess:
+        return None
+    return _confirmed(field, better, pixel_size)
 
 
-def _convincing(field: Field, frame: Frame) -> Trial | None:
-    """Return the trial of a frame that is surely and far better than chance, and at one place alone."""
+@dataclass(frozen=True)
+class _Suspect:
+    """A frame, and from how many hypotheses it was chosen."""
+
+    trial: Trial
+    hypotheses: int
+
+    def is_chance(self, hits: int, n: int, chance: float) -> bool:
+        """Tell whether so many hits of n could be by chance."""
+        if hits < FEWEST:
+            return True
+        # The pair that proposed the flip hits by construction: only the others are evidence.
+        alarm = float(bdtrc(hits - 2, n - 1, min(chance / n, 1.0)))
+        return alarm * self.hypotheses * len(FRAMES) > FALSE_ALARM or hits - chance < FAR_ABOVE * n
+
+
+def _suspect(field: Field, frame: Frame) -> _Suspect | None:
+    """Return a frame in which the sample hits far above chance, at one place alone."""
     best, rival, hypotheses = elect(field, frame)
-    trial = attempt(field, frame, best)
-    n = len(field.sample)
-    chance = max(trial.chance / n, field.chance_if_random)
-    # The pair that proposed the flip hits by construction: only the others are evidence.
-    alarm = bdtrc(trial.hits - 2, n - 1, chance) * hypotheses * len(FRAMES)
-    could = n * min(1.0, len(field.truth) / len(field.picks))
-    if trial.hits < FEWEST or alarm > FALSE_ALARM or trial.excess < FAR_ABOVE * could:
+    suspect = _Suspect(attempt(field, frame, best), hypotheses)
+    trial, n = suspect.trial, len(field.sample)
+    if suspect.is_chance(trial.hits, n, max(trial.chance, n * field.chance_if_random)):
+        return None
+    if trial.excess < SPREADS * trial.spread:
         return None
     if rival is not None and attempt(field, frame, rival).excess > RIVAL * trial.excess:
         return None
-    return trial
+    return suspect
 
 
-def _suspicion(field: Field, trial: Trial, pixel_size: float | None) -> Suspicion:
-    frame, sums = trial.frame, refined(field, trial)
+def _confirmed(field: Field, suspect: _Suspect, pixel_size: float | None) -> Suspicion | None:
+    """Count again, one to one and over all picks, and put it into words."""
+    frame, sums = suspect.trial.frame, refined(field, suspect.trial)
     as_given, better = field.matched(field.picks), field.matched(frame.read(field.picks, sums))
     chance = float(np.mean([field.matched(field.displaced(field.picks, d)) for d in DISPLACEMENTS[:4]]))
+    if suspect.is_chance(better, min(len(field.truth), len(field.picks)), chance):
+        return None
     height, width = (float(s) if flip else None for s, flip in zip(sums, frame.flip, strict=True))
     sizes = {"height": height, "width": width}
     sentence = (
         f"the picks look {_looks(frame)}: as given {as_given} of {len(field.picks)} match, which is what "
         f"chance gives ({chance:.0f}); with {_reading(frame, sizes, pixel_size)} {better} do. "
-        f"If so, add {_options(frame, sizes, pixel_size)}"
+        f"If so, {_options(frame, sizes, pixel_size)}"
     )
     return Suspicion(sentence, frame.name, as_given, better, chance, height, width)
 
@@ -168,13 +196,24 @@ def _reading(frame: Frame, sizes: dict[str, float | None], pixel_size: float | N
 
 
 def _options(frame: Frame, sizes: dict[str, float | None], pixel_size: float | None) -> str:
-    """Write what would correct it on the command line."""
+    """Write what would correct it: an option of the command line, or what to do where none does it all."""
+    if frame.swap + sum(frame.flip) > 1:
+        given = "xy" if frame.swap else "yx"
+        lasts = [_last(name, last, pixel_size) for name, last in sizes.items()]
+        rules = [f"{axis} = {last}{old}" for axis, last, old in zip("yx", lasts, given, strict=True)]
+        return f"rewrite them: {', '.join(rules)}"
     flips = [
         f"--{name} {_pixels(last, pixel_size) if pixel_size else 'PIXELS'}"
         for name, last in sizes.items()
         if last is not None
     ]
-    return " ".join([f"--frame {frame.name}", *flips])
+    return " ".join(["add", f"--frame {frame.name}", *flips])
+
+
+def _last(name: str, last: float | None, pixel_size: float | None) -> str:
+    if last is None:
+        return "your "
+    return f"{_pixels(last, pixel_size) - 1} − your " if pixel_size else f"{name} − 1 − your "
 
 
 def _size(last: float, pixel_size: float | None) -> str:
