@@ -28,12 +28,16 @@ if TYPE_CHECKING:
     from simkit.engine.picking import Searched
     from simkit.scenario.spec import Scenario
 
-FORMATS = (".star", ".csv")
-
 
 def _table(path: Path | None) -> Path | None:
-    if path is not None and path.suffix.lower() not in FORMATS:
-        raise typer.BadParameter(f"{str(path)!r} is neither .star nor .csv; end the name in one of them")
+    from simkit.core.errors import DataError
+    from simkit.io.coordinates import writable_format
+
+    if path is not None:
+        try:
+            writable_format(path)
+        except DataError as error:
+            raise typer.BadParameter(str(error)) from None
     return path
 
 
@@ -53,8 +57,13 @@ def pick(
             "--out",
             metavar="FILE",
             callback=_table,
-            help="picks.star or picks.csv; CSV on stdout by default.",
+            help="picks.star, or as `simkit list coordinates` has it; '*.box': a file for each. "
+            "CSV on stdout by default.",
         ),
+    ] = None,
+    box: Annotated[
+        int | None,
+        typer.Option("--box", min=1, metavar="PIXELS", help="Side of the boxes, for formats of boxes."),
     ] = None,
     pictures: Annotated[
         Path | None,
@@ -86,7 +95,7 @@ def pick(
         picks, found = pick_files(loaded.scenario, images, chosen, workers=workers or os.cpu_count() or 1)
     counts = {image.name: int((picks["micrograph"] == image.name).sum()) for image in images}
     if out is not None:
-        _save(picks, out, loaded.scenario)
+        _save(picks, out, loaded.scenario, box, {name: search.grid.shape for name, search in found.items()})
         note(f"{len(picks)} picks written to {out}")
     if pictures is not None:
         _draw(images, found, pictures, f"{loaded.scenario.title}: {chosen}")
@@ -126,16 +135,19 @@ def _only_picker(scenario: Scenario) -> str:
     raise ScenarioError(f"choose one with --picker; {choice}", ("pickers",))
 
 
-def _save(picks: Picks, out: Path, scenario: Scenario) -> None:
-    from simkit.io.atomic import write_bytes_atomic
-    from simkit.io.star import points_star
+def _save(
+    picks: Picks, out: Path, scenario: Scenario, box: int | None, shapes: Mapping[str, tuple[int, ...]]
+) -> None:
+    from simkit.io.coordinates import write_coordinates
 
-    if out.suffix.lower() == ".csv":
-        text = _csv(picks)
-    else:
-        classes = sorted(set(picks["class"].tolist()))
-        text = points_star(picks, pixel_size=scenario.image.pixel_size, classes=classes)
-    write_bytes_atomic(out, text.encode())
+    write_coordinates(
+        out,
+        picks,
+        pixel_size=scenario.image.pixel_size,
+        shape={name: (shape[0], shape[-1]) for name, shape in shapes.items()},
+        box=box,
+        classes=sorted(set(picks["class"].tolist())),
+    )
 
 
 def _csv(picks: Picks) -> str:

@@ -18,10 +18,15 @@ import xarray as xr
 from simkit.core.tables import Picks, Truth, as_micrograph
 from simkit.engine.results import RunResult
 from simkit.io.atomic import replace_directory
+from simkit.io.convention import RawPoints, to_raw
+from simkit.io.coordinates import format_named
 from simkit.io.csv_tables import table_csv
 from simkit.io.mrc import write_mrc
-from simkit.io.star import micrographs_star, points_star
+from simkit.io.names import stem
+from simkit.io.star import Optics, coordinate_files_star, micrographs_star, write_autopick_star, write_star
+from simkit.psf.ctf import Ctf
 from simkit.scenario.loading import dump
+from simkit.scenario.spec import Scenario
 
 LIBRARIES = ("numpy", "scipy", "finufft", "xarray", "pydantic", "matplotlib")
 """Libraries whose version can change the bits of a run."""
@@ -67,34 +72,77 @@ def _write_json(path: Path, content: Any) -> None:
 
 def _write_images(result: RunResult, folder: Path) -> None:
     image = result.scenario.image
-    (folder / "micrographs").mkdir()
-    for name, pixels in zip(result.micrograph_names, result.micrographs, strict=True):
-        if image.ndim == 2:
-            write_mrc(folder / "micrographs" / f"{name}.mrc", pixels, image.pixel_size)
-        else:
-            np.save(folder / "micrographs" / f"{name}.npy", pixels, allow_pickle=False)
+    if not result.sources:
+        (folder / "micrographs").mkdir()
+        for name, pixels in zip(result.micrograph_names, result.micrographs, strict=True):
+            if image.ndim == 2:
+                write_mrc(folder / "micrographs" / f"{name}.mrc", pixels, image.pixel_size)
+            else:
+                np.save(folder / "micrographs" / f"{name}.npy", pixels, allow_pickle=False)
     if image.ndim == 2:
-        names = [f"micrographs/{name}.mrc" for name in result.micrograph_names]
-        voltage = next(filter(None, (lens.electron_voltage for lens in result.scenario.psf.values())), None)
-        text = micrographs_star(names, pixel_size=image.pixel_size, voltage=voltage)
+        files = list(_micrograph_files(result).values())
+        optics, ctf = _optics(result.scenario)
+        text = micrographs_star(files, optics, {tag: [value] * len(files) for tag, value in ctf.items()})
         (folder / "micrographs.star").write_text(text, encoding="utf-8")
+
+
+def _micrograph_files(result: RunResult) -> dict[str, str]:
+    """Return micrograph → its file as seen from the run's directory, which is RELION's project directory."""
+    files = result.sources or tuple(f"micrographs/{name}.mrc" for name in result.micrograph_names)
+    return dict(zip(result.micrograph_names, files, strict=True))
+
+
+def _optics(scenario: Scenario) -> tuple[Optics, dict[str, float]]:
+    """Return RELION's optics group, and what it says of each micrograph's CTF.
+
+    RELION's azimuth is that of the first principal defocus, from +x towards +y, like simkit's.
+    """
+    pixel_size = scenario.image.pixel_size
+    lenses = [lens for lens in scenario.psf.values() if isinstance(lens, Ctf)]
+    if len(lenses) != 1:
+        voltage = next(filter(None, (lens.electron_voltage for lens in scenario.psf.values())), None)
+        return Optics(pixel_size, voltage=voltage), {}
+    (lens,) = lenses
+    optics = Optics(pixel_size, lens.voltage, lens.spherical_aberration, lens.amplitude_contrast)
+    return optics, {
+        "rlnDefocusU": lens.defocus + lens.astigmatism / 2,
+        "rlnDefocusV": lens.defocus - lens.astigmatism / 2,
+        "rlnDefocusAngle": lens.astigmatism_angle,
+        "rlnCtfBfactor": lens.b_factor,
+        "rlnCtfScalefactor": 1.0,
+        "rlnPhaseShift": 0.0,
+    }
 
 
 def _write_tables(result: RunResult, folder: Path) -> None:
     ndim = result.scenario.image.ndim
     tables: dict[Path, Truth | Picks] = {}
-    if result.scenario.specimen:
-        tables[Path("truth")] = result.truth
-    tables |= {Path("picks") / name: run.picks for name, run in result.pickers.items()}
-    classes = list(result.scenario.specimen)
-    for name, table in tables.items():
-        path = folder / name
+    if len(result.truth) or result.scenario.specimen:
+        tables[folder / "truth"] = result.truth
+    tables |= {folder / "picks" / name: run.picks for name, run in result.pickers.items()}
+    for path, table in tables.items():
         path.parent.mkdir(exist_ok=True)
         path.with_name(path.name + ".csv").write_text(table_csv(table, ndim=ndim), encoding="utf-8")
         if ndim == 2:
-            located = table.replace(micrograph=[f"micrographs/{m}.mrc" for m in table["micrograph"]])
-            text = points_star(located, pixel_size=result.scenario.image.pixel_size, classes=classes)
-            path.with_name(path.name + ".star").write_text(text, encoding="utf-8")
+            _write_star(result, path, path.relative_to(folder).as_posix(), table)
+
+
+def _write_star(result: RunResult, path: Path, name: str, table: Truth | Picks) -> None:
+    """Write a table as one file, and as RELION's autopicking would: a file a micrograph and their list."""
+    scenario, files = result.scenario, _micrograph_files(result)
+    classes, (optics, _) = list(scenario.specimen), _optics(scenario)
+
+    def raw(rows: Truth | Picks) -> RawPoints:
+        return to_raw(rows, format_named("relion"), pixel_size=optics.pixel_size, classes=classes)
+
+    located = table.replace(micrograph=[files[micrograph] for micrograph in table["micrograph"].tolist()])
+    path.with_name(path.name + ".star").write_bytes(write_star(raw(located), optics))
+    path.mkdir()
+    listed = {micrograph: f"{stem(micrograph)}.star" for micrograph in files}
+    for micrograph, own in listed.items():
+        (path / own).write_bytes(write_autopick_star(raw(table.take(table["micrograph"] == micrograph))))
+    text = coordinate_files_star({files[micrograph]: f"{name}/{own}" for micrograph, own in listed.items()})
+    path.with_name(path.name + "_coordinates.star").write_text(text, encoding="utf-8")
 
 
 def scores_csv(scores: Any) -> str:

@@ -1,8 +1,10 @@
 """Tables as CSV: headers carry the units, a value that does not exist is an empty cell.
 
 What is read: positions in ``x_px, y_px`` or ``x_A, y_A`` (pixels count from 0 at the centre of the
-first one; ``x`` alone in one dimension), and where there are such columns ``micrograph``,
-``class``, ``template``, ``psi_deg`` (+x turned towards +y) and ``score``. Other columns are passed over.
+first one; ``x`` alone in one dimension) or in the ``X-Coordinate, Y-Coordinate`` (pixels) of CryoPPP's
+experts, and where there are such columns ``micrograph``, ``class``, ``template``, ``psi_deg`` (+x turned
+towards +y), ``rot_deg``, ``tilt_deg`` and ``score``. Other columns are passed over. Cells are parted by
+commas, semicolons or tabs, whichever the header has most of.
 """
 
 from __future__ import annotations
@@ -10,15 +12,17 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from simkit.core.errors import DataError
+from simkit.core.grid import FloatArray
 from simkit.core.quantity import shortest
 from simkit.core.tables import Picks, Table
+from simkit.io.convention import RawPoints, coordinate, finite
 
 SUFFIX = {"": "", "Å": "_A", "°": "_deg"}
 """What a column's unit adds to its header; ASCII, so that every program can name the column."""
@@ -28,6 +32,16 @@ COUNTED = frozenset({"h", "k"})
 
 PLANAR = frozenset({"y", "psi", "sigma_y", "sigma_psi"})
 """Columns that mean nothing in one dimension."""
+
+VIEW = frozenset({"rot", "tilt"})
+"""Columns that are written where a particle has a view."""
+
+POSITIONS: tuple[tuple[dict[str, str], Literal["pixel", "Å"]], ...] = (
+    ({"y": "y_A", "x": "x_A"}, "Å"),
+    ({"y": "y_px", "x": "x_px"}, "pixel"),
+    ({"y": "Y-Coordinate", "x": "X-Coordinate"}, "pixel"),
+)
+"""Names of the columns with positions, and what they count."""
 
 
 def table_csv(table: Table, *, ndim: int = 2) -> str:
@@ -41,6 +55,7 @@ def table_csv(table: Table, *, ndim: int = 2) -> str:
         In one dimension the columns that mean nothing there are left out.
     """
     names = [name for name in table.columns if ndim > 1 or name not in PLANAR]
+    names = [name for name in names if name not in VIEW or not np.isnan(table[name]).all()]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(name + SUFFIX[table.columns[name].unit] for name in names)
@@ -58,54 +73,84 @@ def _cell(name: str, value: Any) -> str:
     return str(value)
 
 
-def read_csv(file: Path, pixel_size: float | None) -> Picks:
-    """Read positions from CSV.
+def write_csv(raw: RawPoints) -> bytes:
+    """Write positions in Å as CSV; they read back exactly."""
+    columns: dict[str, Any] = {"y": raw.y, "x": raw.x, "psi": raw.psi, "rot": raw.rot, "tilt": raw.tilt}
+    columns |= {"score": raw.score, "micrograph": raw.micrograph, "class": raw.class_}
+    columns["template"] = raw.template
+    return table_csv(Picks(**{name: value for name, value in columns.items() if value is not None})).encode()
 
-    Parameters
-    ----------
-    file : Path
-        The file.
-    pixel_size : float or None
-        Å, for positions in pixels.
+
+def read_csv(file: Path) -> RawPoints:
+    """Read positions from CSV or TSV.
 
     Raises
     ------
     DataError
-        If the positions' unit is open, a pixel size is needed and not given, or a row is damaged.
+        If the positions' unit is open or a row is damaged.
+    """
+    header, rows = read_rows(file)
+    columns, unit = _positions(header, str(file))
+
+    def numbers(name: str, parse: Callable[..., float] = _optional) -> FloatArray | None:
+        if name not in header:
+            return None
+        return np.array([parse(row[name], name, str(file), line) for line, row in rows], float)
+
+    def texts(name: str) -> list[str] | None:
+        return [row[name] for _, row in rows] if name in header else None
+
+    x, y = (numbers(columns[axis], coordinate) if axis in columns else None for axis in "xy")
+    absent = np.full(len(rows), np.nan)
+    return RawPoints(
+        y=absent if y is None else y,
+        x=absent if x is None else x,
+        psi=numbers("psi_deg"),
+        rot=numbers("rot_deg"),
+        tilt=numbers("tilt_deg"),
+        score=numbers("score"),
+        unit=unit,
+        micrograph=texts("micrograph"),
+        class_=texts("class"),
+        template=texts("template"),
+    )
+
+
+def read_rows(file: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """Read a table with a header.
+
+    Returns
+    -------
+    header : list of str
+        Names of the columns.
+    rows : list of (int, dict)
+        Line and cells of every row that has any.
+
+    Raises
+    ------
+    DataError
+        If it is no table, or a row has more or fewer cells than the header.
     """
     with file.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.reader(stream, skipinitialspace=True)
+        first = stream.readline()
+        stream.seek(0)
+        separator = max(",;\t", key=first.count)
+        reader = csv.reader(stream, delimiter=separator, skipinitialspace=separator != "\t")
         try:
             header = [cell.strip() for cell in next(reader, [])]
-            positions, scale = _positions(header, pixel_size, str(file))
-            rows = list(_rows(reader, header, str(file)))
+            if doubled := sorted({name for name in header if name and header.count(name) > 1}):
+                raise DataError(f"the header names {', '.join(doubled)} more than once", str(file), 1)
+            return header, list(_rows(reader, header, str(file)))
         except csv.Error as error:
             raise DataError(f"not a CSV table ({error})", str(file), reader.line_num) from error
-    columns: dict[str, Any] = {
-        axis: np.array([_number(row, column, str(file), line) * scale for line, row in rows], float)
-        for axis, column in positions.items()
-    }
-    for name, column in {"psi": "psi_deg", "score": "score"}.items():
-        if column in header:
-            columns[name] = np.array(
-                [_number(row, column, str(file), line, optional=True) for line, row in rows], float
-            )
-    for name in ("micrograph", "class", "template"):
-        if name in header:
-            columns[name] = np.array([row[name] for _, row in rows], str)
-    return Picks(**columns)
 
 
-def _positions(header: list[str], pixel_size: float | None, file: str) -> tuple[dict[str, str], float]:
-    """Return the column of every axis, and Å per unit of them."""
-    if doubled := sorted({name for name in header if header.count(name) > 1}):
-        raise DataError(f"the header names {', '.join(doubled)} more than once", file, 1)
-    for suffix in ("_A", "_px"):
-        columns = {axis: axis + suffix for axis in ("y", "x") if axis + suffix in header}
+def _positions(header: list[str], file: str) -> tuple[dict[str, str], Literal["pixel", "Å"]]:
+    """Return the column of every axis that there is, and what they count."""
+    for names, unit in POSITIONS:
+        columns = {axis: name for axis, name in names.items() if name in header}
         if "x" in columns:
-            if suffix == "_px" and pixel_size is None:
-                raise DataError("positions are in pixels; give the pixel size in Å as well", file)
-            return columns, 1.0 if suffix == "_A" else float(pixel_size or 0)
+            return columns, unit
     if {"x", "y"} <= set(header):
         raise DataError("the header does not say the unit of x and y; write x_px,y_px or x_A,y_A", file, 1)
     found = f"this has {', '.join(header)}" if any(header) else "this is empty"
@@ -123,14 +168,5 @@ def _rows(reader: Any, header: list[str], file: str) -> Iterator[tuple[int, dict
         yield reader.line_num, dict(zip(header, (cell.strip() for cell in cells), strict=True))
 
 
-def _number(row: dict[str, str], column: str, file: str, line: int, *, optional: bool = False) -> float:
-    text = row[column]
-    if optional and not text:
-        return math.nan
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise DataError(f"{column} is {text!r}, not a finite number", file, line)
-    return value
+def _optional(text: str, column: str, file: str, line: int) -> float:
+    return finite(text, column, file, line) if text else math.nan

@@ -9,7 +9,17 @@ The sign of the angle
 c = cos ψ_R, s = sin ψ_R acting on (x, y), and its projector draws image(r) = reference(A⁻¹ r). What
 stands at r₀ in the reference therefore stands at A r₀ in the image: a feature on +x goes to
 (c, −s), and as y points down, that is a turn of +x away from +y. simkit's ψ turns +x towards +y,
-to (cos ψ, sin ψ). The two agree when ψ_R = −ψ.
+to (cos ψ, sin ψ). The two agree when ψ_R = −ψ. ``rlnAngleRot`` and ``rlnAngleTilt`` are simkit's own.
+
+What a file leaves open
+-----------------------
+Pixel sizes come from the optics group of a particle: that of the micrograph before the original one. RELION
+leaves the former out of extracted particles, so where movies were binned the latter is too small, and the
+pixel size must be given. ``rlnImagePixelSize`` and, before RELION 3.1, ``rlnDetectorPixelSize`` ÷
+``rlnMagnification`` of rows with an ``rlnImageName`` are those of extracted images, which may have been
+scaled; positions still count pixels of the micrograph, so these say nothing of them. ``rlnOriginX`` and
+``rlnOriginXAngst`` are how far alignment moved an image, not where the particle was picked; they are not
+applied.
 
 RELION marks a value that does not exist with −999; it is read as NaN and written for it.
 """
@@ -18,92 +28,286 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from gemmi import cif
 
 from simkit.core.errors import DataError
 from simkit.core.grid import FloatArray
-from simkit.core.quantity import shortest, wrap_angle
-from simkit.core.tables import Picks, Truth
+from simkit.core.quantity import shortest
+from simkit.io.convention import RawPoints, coordinate, finite
 
 ABSENT = -999.0
 """RELION's mark for a value that does not exist."""
 
-PIXEL_SIZES = ("_rlnMicrographPixelSize", "_rlnMicrographOriginalPixelSize", "_rlnImagePixelSize")
-"""Where an optics group says the size of the pixels that positions count, the best first.
-
-The last is that of extracted particle images, which may have been scaled down since.
-"""
-
-OPTICS_GROUP = "opticsGroup1"
+PIXEL_SIZES = ("_rlnMicrographPixelSize", "_rlnMicrographOriginalPixelSize")
+"""Where an optics group says the size of the pixels that positions count, the best first."""
 
 DECIMALS = 6
 """Decimals of positions (px) and angles (°): they read back within 1e-6."""
 
+# Reading ------------------------------------------------------------------------------------------
 
-def points_star(table: Picks | Truth, *, pixel_size: float, classes: Sequence[str]) -> str:
-    """Return positions as a STAR file: an optics table, then one row a particle.
+
+def read_document(file: Path) -> cif.Document:
+    """Read a STAR file.
+
+    Raises
+    ------
+    DataError
+        If it is none.
+    """
+    text = file.read_text(encoding="utf-8-sig")
+    try:
+        return cif.read_string(text)
+    except (ValueError, RuntimeError, IndexError) as error:
+        found = re.match(r"string:(\d+):\S*\s*(.*)", str(error), re.DOTALL)
+        line, reason = (int(found[1]), found[2]) if found else (None, str(error))
+        raise DataError(f"not a STAR file ({reason})", str(file), line) from error
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A table of a file, by column."""
+
+    file: Path
+    loop: cif.Loop
+    line: int
+
+    def __len__(self) -> int:
+        return int(self.loop.length())
+
+    def text(self, tag: str) -> list[str] | None:
+        """Return a column as text; None where there is no such column."""
+        if tag not in self.loop.tags:
+            return None
+        width, column = self.loop.width(), self.loop.tags.index(tag)
+        return [cif.as_string(value) for value in self.loop.values[column::width]]
+
+    def numbers(self, tag: str, parse: Callable[..., float] = finite) -> FloatArray | None:
+        """Return a column of numbers, NaN where RELION marks a value as absent; None without the column."""
+        texts = self.text(tag)
+        if texts is None:
+            return None
+        values = np.fromiter((self.parsed(parse, tag, row) for row in range(len(texts))), float, len(texts))
+        return np.where(values == ABSENT, np.nan, values)
+
+    def parsed(self, parse: Callable[..., float], tag: str, row: int) -> float:
+        """Read one value; the line is looked up only if it is wrong."""
+        text = cif.as_string(self.loop.values[self.loop.tags.index(tag) + row * self.loop.width()])
+        try:
+            return parse(text, tag[1:], str(self.file))
+        except DataError as error:
+            raise DataError(error.message, str(self.file), self.line_of(row)) from error
+
+    def line_of(self, row: int) -> int | None:
+        """Return the line of a row: gemmi remembers only that of `loop_`, and every row has one line."""
+        lines = self.file.read_text(encoding="utf-8-sig").splitlines()
+        filled = [
+            number
+            for number, line in enumerate(lines[self.line :], start=self.line + 1)
+            if (bare := line.strip()) and not bare.startswith(("_", "#"))
+        ]
+        return filled[row] if row < len(filled) else None
+
+
+def find_loop(document: cif.Document, tag: str, file: Path) -> Loop | None:
+    """Return the first table that has a column."""
+    for block in document:
+        for item in block:
+            if item.loop is not None and tag in item.loop.tags:
+                return Loop(file, item.loop, item.line_number)
+    return None
+
+
+def read_star(file: Path) -> RawPoints:
+    """Read positions; the first table with ``rlnCoordinateX`` counts.
+
+    Raises
+    ------
+    DataError
+        If there are no positions, or a value is no number.
+    """
+    document = read_document(file)
+    rows = find_loop(document, "_rlnCoordinateX", file)
+    if rows is None:
+        raise DataError("no table in it has the column rlnCoordinateX; these are not coordinates", str(file))
+    return RawPoints(
+        y=_position(rows, "_rlnCoordinateY"),
+        x=_position(rows, "_rlnCoordinateX"),
+        psi=rows.numbers("_rlnAnglePsi"),
+        rot=rows.numbers("_rlnAngleRot"),
+        tilt=rows.numbers("_rlnAngleTilt"),
+        score=rows.numbers("_rlnAutopickFigureOfMerit"),
+        number=rows.numbers("_rlnClassNumber"),
+        class_=rows.text("_simkitClass"),
+        template=rows.text("_simkitTemplate"),
+        micrograph=rows.text("_rlnMicrographName"),
+        pixel_size=_pixel_size(document, rows),
+    )
+
+
+def _position(rows: Loop, tag: str) -> FloatArray:
+    pixels = rows.numbers(tag, coordinate)
+    if pixels is None:
+        raise DataError(f"the column {tag[1:]} is missing", str(rows.file), rows.line)
+    if np.isnan(pixels).any():
+        row = int(np.argmax(np.isnan(pixels)))
+        raise DataError(f"{tag[1:]} is absent ({ABSENT:g})", str(rows.file), rows.line_of(row))
+    return pixels
+
+
+def _pixel_size(document: cif.Document, rows: Loop) -> FloatArray | float | None:
+    """Return Å per pixel of the micrographs: one number, one a row where groups differ, or None."""
+    sizes = _optics_groups(document, rows.file)
+    if len(set(sizes.values())) == 1:
+        return next(iter(sizes.values()))
+    groups = rows.text("_rlnOpticsGroup")
+    if not sizes or groups is None:
+        return _detector_pixel_size(rows)
+    for row, group in enumerate(groups):
+        if group not in sizes:
+            raise DataError(f"there is no optics group {group}", str(rows.file), rows.line_of(row))
+    return np.array([sizes[group] for group in groups], float)
+
+
+def _optics_groups(document: cif.Document, file: Path) -> dict[str, float]:
+    """Return optics group → Å per pixel of its micrographs; empty where the file does not say."""
+    for tag in PIXEL_SIZES:
+        rows = find_loop(document, tag, file)
+        if rows is None or (sizes := rows.numbers(tag)) is None or not (sizes > 0).all():
+            continue
+        if (groups := rows.text("_rlnOpticsGroup")) is not None:
+            return dict(zip(groups, sizes.tolist(), strict=True))
+    return {}
+
+
+def _detector_pixel_size(rows: Loop) -> FloatArray | None:
+    """Return Å per pixel as RELION had it before 3.1: µm on the detector ÷ magnification."""
+    if "_rlnImageName" in rows.loop.tags:
+        return None
+    detector, magnification = rows.numbers("_rlnDetectorPixelSize"), rows.numbers("_rlnMagnification")
+    if detector is None or magnification is None or not ((detector > 0) & (magnification > 0)).all():
+        return None
+    return 1e4 * detector / magnification
+
+
+# Writing ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Optics:
+    """What micrographs have in common; RELION calls it an optics group.
+
+    Attributes
+    ----------
+    pixel_size : float
+        Å of the micrographs, which were not binned.
+    voltage : float or None
+        kV.
+    spherical_aberration : float or None
+        Å.
+    amplitude_contrast : float or None
+        A share.
+    """
+
+    pixel_size: float
+    voltage: float | None = None
+    spherical_aberration: float | None = None
+    amplitude_contrast: float | None = None
+
+    @property
+    def columns(self) -> dict[str, list[str]]:
+        """RELION's columns; what is not known is left out, and RELION will ask for it."""
+        mm = None if self.spherical_aberration is None else self.spherical_aberration / 1e7
+        numbers = {
+            "rlnMicrographOriginalPixelSize": self.pixel_size,
+            "rlnMicrographPixelSize": self.pixel_size,
+            "rlnVoltage": self.voltage,
+            "rlnSphericalAberration": mm,
+            "rlnAmplitudeContrast": self.amplitude_contrast,
+        }
+        known = {tag: [exact(value)] for tag, value in numbers.items() if value is not None}
+        return {"rlnOpticsGroupName": ["opticsGroup1"], "rlnOpticsGroup": ["1"], **known}
+
+
+def write_star(raw: RawPoints, optics: Optics | None = None) -> bytes:
+    """Write positions on any number of micrographs: an optics table, then one row a particle.
 
     Parameters
     ----------
-    table : Picks or Truth
-        What to write; its `micrograph` becomes ``rlnMicrographName``.
-    pixel_size : float
-        Å of the micrographs.
-    classes : sequence of str
-        Species in the order of their ``rlnClassNumber``, from 1; any other class is number 0.
+    raw : RawPoints
+        What to write; one pixel size.
+    optics : Optics, optional
+        Of the micrographs; the pixel size alone by default.
     """
-    numbers = {name: str(i) for i, name in enumerate(classes, start=1)}
+    blank = [""] * len(raw)
     columns = {
-        "rlnMicrographName": [_word(name) for name in table["micrograph"]],
-        "rlnCoordinateX": [_fixed(x) for x in table["x"] / pixel_size],
-        "rlnCoordinateY": [_fixed(y) for y in table["y"] / pixel_size],
-        "rlnAnglePsi": [_fixed(psi) for psi in wrap_angle(-table["psi"])],
-        "rlnClassNumber": [numbers.get(name, "0") for name in table["class"].tolist()],
-        "simkitClass": [_word(name) for name in table["class"]],
-        "rlnOpticsGroup": ["1"] * len(table),
+        "rlnMicrographName": [word(name) for name in raw.micrograph or blank],
+        **_picked(raw),
+        "simkitClass": [word(name) for name in raw.class_ or blank],
+        "rlnOpticsGroup": ["1"] * len(raw),
     }
-    if isinstance(table, Truth):
-        columns["simkitMirror"] = [str(int(mirror)) for mirror in table["mirror"]]
+    if raw.mirror is not None:
+        columns["simkitMirror"] = [str(int(mirror)) for mirror in raw.mirror]
     else:
-        columns["simkitTemplate"] = [_word(name) for name in table["template"]]
-        columns["rlnAutopickFigureOfMerit"] = [_exact(score) for score in table["score"]]
-    return _star(optics=_optics_group(pixel_size), particles=columns)
+        columns["simkitTemplate"] = [word(name) for name in raw.template or blank]
+    group = optics or Optics(float(np.max(raw.pixel_size or math.nan)))
+    return write_tables(optics=group.columns, particles=columns).encode()
 
 
-def micrographs_star(files: Sequence[str], *, pixel_size: float, voltage: float | None = None) -> str:
+def write_autopick_star(raw: RawPoints) -> bytes:
+    """Write positions on one micrograph as RELION's autopicking does.
+
+    RELION reads the first table of such a file, whatever its name, and takes an optics group in it for that
+    of particles extracted before: there must be neither.
+    """
+    return write_tables(**{"": _picked(raw)}).encode()
+
+
+def _picked(raw: RawPoints) -> dict[str, list[str]]:
+    numbers = np.zeros(len(raw)) if raw.number is None else raw.number
+    columns = {"rlnCoordinateX": _fixed(raw.x), "rlnCoordinateY": _fixed(raw.y)}
+    for tag, angles in {"rlnAngleRot": raw.rot, "rlnAngleTilt": raw.tilt}.items():
+        if angles is not None and np.isfinite(angles).any():
+            columns[tag] = _fixed(angles)
+    columns["rlnAnglePsi"] = _fixed(np.full(len(raw), np.nan) if raw.psi is None else raw.psi)
+    columns["rlnClassNumber"] = [f"{number:.0f}" for number in numbers]
+    if raw.score is not None:
+        columns["rlnAutopickFigureOfMerit"] = [exact(score) for score in raw.score]
+    return columns
+
+
+def micrographs_star(
+    files: Sequence[str], optics: Optics, ctf: Mapping[str, Sequence[float]] | None = None
+) -> str:
     """Return the list of micrographs as a RELION 3.1 STAR file.
 
     Parameters
     ----------
     files : sequence of str
         ``rlnMicrographName`` of each.
-    pixel_size : float
-        Å.
-    voltage : float, optional
-        kV.
+    optics : Optics
+        Of all.
+    ctf : mapping, optional
+        Further columns, ``rlnDefocusU`` (Å) and the like, with a value a micrograph.
     """
-    optics = _optics_group(pixel_size)
-    if voltage is not None:
-        optics["rlnVoltage"] = [_exact(voltage)]
-    micrographs = {"rlnMicrographName": [_word(f) for f in files], "rlnOpticsGroup": ["1"] * len(files)}
-    return _star(optics=optics, micrographs=micrographs)
+    columns = {"rlnMicrographName": [word(file) for file in files], "rlnOpticsGroup": ["1"] * len(files)}
+    columns |= {tag: [exact(value) for value in values] for tag, values in (ctf or {}).items()}
+    return write_tables(optics=optics.columns, micrographs=columns)
 
 
-def _optics_group(pixel_size: float) -> dict[str, list[str]]:
-    return {
-        "rlnOpticsGroupName": [OPTICS_GROUP],
-        "rlnOpticsGroup": ["1"],
-        "rlnMicrographPixelSize": [_exact(pixel_size)],
-    }
+def coordinate_files_star(files: Mapping[str, str]) -> str:
+    """Return micrograph → coordinate file as RELION's ``autopick.star`` since 3.1 lists them."""
+    columns = {"rlnMicrographName": list(map(word, files))}
+    columns["rlnMicrographCoordinates"] = list(map(word, files.values()))
+    return write_tables(coordinate_files=columns)
 
 
-def _star(**tables: Mapping[str, Sequence[str]]) -> str:
+def write_tables(**tables: Mapping[str, Sequence[str]]) -> str:
     """Write tables by name; gemmi would leave out one without rows, header and all."""
     lines: list[str] = []
     for name, columns in tables.items():
@@ -113,152 +317,17 @@ def _star(**tables: Mapping[str, Sequence[str]]) -> str:
     return "\n".join(lines[:-1])
 
 
-def _word(text: str) -> str:
+def word(text: str) -> str:
+    """Quote a text where STAR needs it."""
     return cif.quote(str(text))
 
 
-def _fixed(value: float) -> str:
+def _fixed(values: FloatArray) -> list[str]:
     # Adding zero turns a rounded −0 into 0.
-    return f"{(ABSENT if math.isnan(value) else round(float(value), DECIMALS)) + 0.0:.{DECIMALS}f}"
+    present = np.where(np.isnan(values), ABSENT, values).round(DECIMALS) + 0.0
+    return [f"{value:.{DECIMALS}f}" for value in present]
 
 
-def _exact(value: float) -> str:
+def exact(value: float) -> str:
+    """Write the shortest decimal that reads back exactly."""
     return shortest(ABSENT if math.isnan(value) else value)
-
-
-def read_star(file: Path, pixel_size: float | None) -> Picks:
-    """Read positions from a STAR file.
-
-    Parameters
-    ----------
-    file : Path
-        The file; the first table with ``rlnCoordinateX`` counts.
-    pixel_size : float or None
-        Å; from the optics table if None.
-
-    Raises
-    ------
-    DataError
-        If there are no positions, the pixel size is unknown, or a value is no number.
-    """
-    document = _document(file)
-    for block in document:
-        for item in block:
-            if item.loop is not None and "_rlnCoordinateX" in item.loop.tags:
-                rows = _Rows(file, item.loop, item.line_number)
-                return _as_picks(rows, _scale(document, rows) if pixel_size is None else pixel_size)
-    raise DataError("no table in it has the column rlnCoordinateX; these are not coordinates", str(file))
-
-
-def _document(file: Path) -> cif.Document:
-    text = file.read_text(encoding="utf-8")
-    try:
-        return cif.read_string(text)
-    except ValueError as error:
-        found = re.match(r"string:(\d+):\S*\s*(.*)", str(error), re.DOTALL)
-        line, reason = (int(found[1]), found[2]) if found else (None, str(error))
-        raise DataError(f"not a STAR file ({reason})", str(file), line) from error
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """A loop of the file, by column."""
-
-    file: Path
-    loop: cif.Loop
-    line: int
-
-    def text(self, tag: str) -> list[str] | None:
-        """Return a column as text; None where there is no such column."""
-        if tag not in self.loop.tags:
-            return None
-        width, column = self.loop.width(), self.loop.tags.index(tag)
-        return [cif.as_string(value) for value in self.loop.values[column::width]]
-
-    def numbers(self, tag: str) -> FloatArray | None:
-        """Return a column of finite numbers, NaN where RELION marks a value as absent."""
-        texts = self.text(tag)
-        if texts is None:
-            return None
-        values = np.array([self._number(tag, text, row) for row, text in enumerate(texts)], float)
-        return np.where(values == ABSENT, np.nan, values)
-
-    def _number(self, tag: str, text: str, row: int) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise DataError(f"{tag[1:]} is {text!r}, not a finite number", str(self.file), self.line_of(row))
-        return value
-
-    def line_of(self, row: int) -> int:
-        """Return the line of a row: gemmi remembers only that of `loop_`, and every row has one line."""
-        lines = self.file.read_text(encoding="utf-8").splitlines()
-        filled = [
-            number
-            for number, line in enumerate(lines[self.line :], start=self.line + 1)
-            if (bare := line.strip()) and not bare.startswith(("_", "#"))
-        ]
-        return filled[row]
-
-
-def _as_picks(rows: _Rows, scale: FloatArray | float) -> Picks:
-    columns: dict[str, Any] = {}
-    for axis, tag in (("y", "_rlnCoordinateY"), ("x", "_rlnCoordinateX")):
-        pixels = rows.numbers(tag)
-        if pixels is None:
-            raise DataError(f"the column {tag[1:]} is missing", str(rows.file), rows.line)
-        if np.isnan(pixels).any():
-            row = int(np.argmax(np.isnan(pixels)))
-            raise DataError(f"{tag[1:]} is absent ({ABSENT:g})", str(rows.file), rows.line_of(row))
-        columns[axis] = pixels * scale
-    if (angles := rows.numbers("_rlnAnglePsi")) is not None:
-        columns["psi"] = wrap_angle(-angles)
-    if (scores := rows.numbers("_rlnAutopickFigureOfMerit")) is not None:
-        columns["score"] = scores
-    for name, tag in (("micrograph", "_rlnMicrographName"), ("template", "_simkitTemplate")):
-        if (texts := rows.text(tag)) is not None:
-            columns[name] = np.array(texts, str)
-    if (classes := _classes(rows)) is not None:
-        columns["class"] = np.array(classes, str)
-    return Picks(**columns)
-
-
-def _classes(rows: _Rows) -> list[str] | None:
-    """Return the classes by name, or by number where a number is all there is (0 and below: none)."""
-    named = rows.text("_simkitClass")
-    numbers = rows.numbers("_rlnClassNumber")
-    if named is not None or numbers is None:
-        return named
-    return [f"{number:.0f}" if number > 0 else "" for number in numbers]
-
-
-def _scale(document: cif.Document, rows: _Rows) -> FloatArray | float:
-    """Return Å per pixel: one number, or one a row where optics groups differ."""
-    sizes = _optics_groups(document, rows.file)
-    if len(set(sizes.values())) == 1:
-        return next(iter(sizes.values()))
-    groups = rows.text("_rlnOpticsGroup")
-    if not sizes or groups is None:
-        raise DataError(
-            "positions are in pixels and the file does not say how large; give the pixel size in Å as well",
-            str(rows.file),
-        )
-    for row, group in enumerate(groups):
-        if group not in sizes:
-            raise DataError(f"there is no optics group {group}", str(rows.file), rows.line_of(row))
-    return np.array([sizes[group] for group in groups], float)
-
-
-def _optics_groups(document: cif.Document, file: Path) -> dict[str, float]:
-    """Return optics group → Å per pixel of its micrographs; empty where the file does not say."""
-    for block in document:
-        for item in block:
-            if item.loop is None or "_rlnOpticsGroup" not in item.loop.tags:
-                continue
-            rows = _Rows(file, item.loop, item.line_number)
-            for tag in PIXEL_SIZES:
-                if (sizes := rows.numbers(tag)) is not None and (sizes > 0).all():
-                    return dict(zip(rows.text("_rlnOpticsGroup") or [], sizes.tolist(), strict=True))
-    return {}

@@ -15,9 +15,9 @@ from simkit.core.errors import DataError
 from simkit.core.grid import Grid
 from simkit.core.quantity import wrap_angle
 from simkit.core.tables import Picks, Truth
-from simkit.io.coordinates import read_coordinates
+from simkit.io.coordinates import encode_coordinates, read_coordinates
 from simkit.io.csv_tables import table_csv
-from simkit.io.star import micrographs_star, points_star
+from simkit.io.star import Optics, micrographs_star
 from simkit.shape.base import draw
 from simkit.shape.disk import Disk
 
@@ -40,6 +40,10 @@ PICKS = Picks(
 def write(folder: Path, name: str, text: str) -> Path:
     (folder / name).write_text(text, encoding="utf-8")
     return folder / name
+
+
+def points_star(table: Picks | Truth, pixel_size: float, classes: list[str]) -> str:
+    return encode_coordinates(table, format="relion", pixel_size=pixel_size, classes=classes).decode()
 
 
 def raises(file: Path, text: str, line: int | None = None, pixel_size: float | None = None) -> None:
@@ -147,14 +151,22 @@ def test_truth_star_says_what_is_mirrored() -> None:
 
 
 def test_micrographs_star() -> None:
-    text = micrographs_star(["micrographs/0000.mrc", "micrographs/0001.mrc"], pixel_size=1.5, voltage=300.0)
+    files = ["micrographs/0000.mrc", "micrographs/0001.mrc"]
+    text = micrographs_star(files, Optics(1.5, 300.0, 2.7e7, 0.1), {"rlnDefocusU": [1e4, 2e4]})
     optics, micrographs = gemmi.cif.read_string(text)
     assert (optics.name, micrographs.name) == ("optics", "micrographs")
-    assert list(optics.find(["_rlnMicrographPixelSize", "_rlnVoltage"])[0]) == ["1.5", "300"]
-    assert list(micrographs.find_loop("_rlnMicrographName")) == [
-        "micrographs/0000.mrc",
-        "micrographs/0001.mrc",
-    ]
+    columns = {tag: optics.find_loop(tag)[0] for tag in optics[0].loop.tags}
+    assert columns == {
+        "_rlnOpticsGroupName": "opticsGroup1",
+        "_rlnOpticsGroup": "1",
+        "_rlnMicrographOriginalPixelSize": "1.5",
+        "_rlnMicrographPixelSize": "1.5",
+        "_rlnVoltage": "300",
+        "_rlnSphericalAberration": "2.7",
+        "_rlnAmplitudeContrast": "0.1",
+    }
+    assert list(micrographs.find_loop("_rlnMicrographName")) == files
+    assert list(micrographs.find_loop("_rlnDefocusU")) == ["10000", "20000"]
 
 
 def test_no_picks_is_a_file_with_headers(tmp_path: Path) -> None:
@@ -190,8 +202,24 @@ def test_where_the_pixel_size_comes_from(tmp_path: Path) -> None:
     file = write(tmp_path, "b.star", OPTICS.format(columns=both, rows=rows))
     assert read_coordinates(file)["y"].tolist() == [30.0, 60.0]
     assert read_coordinates(file, pixel_size=2.0)["y"].tolist() == [40.0, 80.0]
-    file = write(tmp_path, "c.star", OPTICS.format(columns="_rlnVoltage", rows="1 2 300\n3 4 300"))
+    file = write(tmp_path, "c.star", OPTICS.format(columns="_rlnMicrographPixelSize", rows="1 9 2\n3 9 4"))
     raises(file, "no optics group 2", line=15)
+    # An extracted image may have been scaled: its pixel is not the micrograph's.
+    raises(
+        write(tmp_path, "d.star", OPTICS.format(columns="_rlnVoltage", rows="1 2 300\n2 2 300")), "how large"
+    )
+
+
+DETECTOR = "data_\nloop_\n_rlnCoordinateX\n_rlnCoordinateY\n_rlnDetectorPixelSize\n_rlnMagnification\n{tag}"
+
+
+def test_pixel_size_of_relion_3_0(tmp_path: Path) -> None:
+    file = write(tmp_path, "a.star", DETECTOR.format(tag="10 20 5 50000\n10 20 5 25000\n"))
+    assert read_coordinates(file)["x"].tolist() == [10.0, 20.0]  # 5 µm ÷ 50 000 = 1 Å
+    raises(
+        write(tmp_path, "b.star", DETECTOR.format(tag="_rlnImageName\n1 2 5 50000 1@a.mrcs\n")), "how large"
+    )
+    raises(write(tmp_path, "c.star", DETECTOR.format(tag="1 2 5 0\n")), "how large")
 
 
 def test_star_refusals(tmp_path: Path) -> None:
@@ -271,8 +299,9 @@ def test_csv_units(tmp_path: Path) -> None:
 def test_csv_refusals(tmp_path: Path) -> None:
     raises(write(tmp_path, "a.csv", "x_px,y_px\n1,2\n"), "give the pixel size")
     raises(write(tmp_path, "a.csv", "x,y\n1,2\n"), "x_px,y_px or x_A,y_A", 1)
-    raises(write(tmp_path, "a.csv", "X-Coordinate,Y-Coordinate\n1,2\n"), "this has X-Coordinate", 1)
-    raises(write(tmp_path, "a.csv", ""), "this is empty", 1)
+    raises(write(tmp_path, "a.csv", "X-Center,Y-Center\n1,2\n"), "this has X-Center", 1)
+    raises(write(tmp_path, "a.csv", ""), "the file is empty")
+    raises(write(tmp_path, "a.csv", "\n"), "this is empty", 1)
     raises(write(tmp_path, "a.csv", "x_A,x_A,y_A\n1,1,2\n"), "x_A more than once", 1)
     raises(write(tmp_path, "a.csv", "x_A,y_A\n1,2\n3,\n"), "y_A is '', not a finite", 3)
     raises(write(tmp_path, "a.csv", "x_A,y_A\n1,2\ninf,3\n"), "'inf'", 3)
@@ -285,7 +314,7 @@ def test_csv_refusals(tmp_path: Path) -> None:
 
 def test_no_file_and_no_format(tmp_path: Path) -> None:
     raises(tmp_path / "none.csv", "no such file")
-    raises(write(tmp_path, "a.box", "1 2 3 4\n"), r"\.star and \.csv")
+    raises(write(tmp_path, "a.plt", "1 2 3 4\n"), r"\.star, \.box")
     (tmp_path / "folder.star").mkdir()
     raises(tmp_path / "folder.star", "no such file")
 
@@ -323,5 +352,3 @@ def test_centres_drawn_by_hand() -> None:
     picks = read_coordinates(SHARED / "apoferritin/May08_03.05.02.csv", pixel_size=1.5)
     assert len(picks) == 146
     assert (picks["x"][0], picks["y"][0]) == (609.0, 48.0)
-    raises(SHARED / "beta_galactosidase/Falcon_2012_06_12-14_33_35_0.expert.csv", "x_px,y_px", 1, 1.77)
-    raises(SHARED / "coordinates/corrupt.box", "convert")

@@ -1,0 +1,422 @@
+"""What the numbers of a coordinate file mean, and the one place where they are turned into simkit's.
+
+A reader returns `RawPoints`, the numbers as they stand in the file. Its `Format` says what they
+count: corners or centres, from pixel 0 or 1, downwards or upwards. `CoordinateFrame` is what no file
+says and the user knows: that the picked image was flipped or binned. `to_picks` and `to_raw` apply
+both, in either direction, for every format.
+
+Pixels are counted by their centres throughout. A flip therefore takes y to height − 1 − y, and index
+i of an image binned b times, each of its pixels the mean of b × b, lies at b·i + (b − 1)/2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from simkit.core.errors import DataError
+from simkit.core.grid import FloatArray
+from simkit.core.quantity import wrap_angle
+from simkit.core.tables import Picks, Truth
+
+Orientation = Literal["upright", "flipped-y", "flipped-x", "transposed"]
+Position = Literal["centre", "corner + n // 2", "corner + n / 2"]
+Shape = tuple[int, int] | Mapping[str, tuple[int, int]]
+"""Rows and columns of the micrographs in px: of all, or by name."""
+
+LARGEST = 1e9
+"""Larger coordinates are damage: no micrograph has so many pixels, nor its edge so many Å."""
+
+
+@dataclass(frozen=True)
+class CoordinateFrame:
+    """How the numbers of a file relate to the micrograph; what no file says.
+
+    Attributes
+    ----------
+    pixel_size : float or None
+        Å of the micrograph's own, unbinned pixel; it goes before what the file says.
+    orientation : str
+        What happened to the image that was picked: ``flipped-y`` (top row last), ``flipped-x``, or
+        ``transposed`` (x and y exchanged).
+    height, width : int or None
+        Pixels of the unbinned micrograph, which a flip in y or in x needs.
+    binning : float
+        So many times coarser is the image that was picked.
+
+    Raises
+    ------
+    ValueError
+        If a value is impossible.
+    """
+
+    pixel_size: float | None = None
+    orientation: Orientation = "upright"
+    height: int | None = None
+    width: int | None = None
+    binning: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("pixel_size", "height", "width", "binning"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"{name} must be more than 0 and finite, not {value}")
+
+    @property
+    def is_trivial(self) -> bool:
+        """Whether the numbers of the file are those of the micrograph."""
+        return self.orientation == "upright" and self.binning == 1
+
+    def unbinned(self, index: FloatArray) -> FloatArray:
+        """Return where pixels of the picked image lie in the micrograph."""
+        return self.binning * index + (self.binning - 1) / 2
+
+    def upright(
+        self, y: FloatArray, x: FloatArray, psi: FloatArray, *, height: Any = None, width: Any = None
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Undo the flip or transposition, which is its own inverse.
+
+        Parameters
+        ----------
+        y, x : array
+            Pixels of the micrograph.
+        psi : array
+            Degrees; the result is where the same +x axis of the particle points.
+        height, width : int or array of int, optional
+            Pixels of the micrograph where the frame has none.
+
+        Raises
+        ------
+        ValueError
+            If a flip does not know how long its axis is.
+        """
+        if self.orientation == "transposed":
+            return x, y, 90 - psi
+        if self.orientation == "flipped-y":
+            return _length("height", self.height, height) - 1 - y, x, -psi
+        if self.orientation == "flipped-x":
+            return y, _length("width", self.width, width) - 1 - x, 180 - psi
+        return y, x, psi
+
+
+def _length(name: str, stated: int | None, found: Any) -> Any:
+    if stated is None and found is None:
+        raise ValueError(f"give the {name} of the micrograph in pixels as well")
+    return found if stated is None else stated
+
+
+@dataclass(frozen=True)
+class RawPoints:
+    """The numbers of a coordinate file as they stand there: arrays of shape (n,), None where not said.
+
+    Attributes
+    ----------
+    y, x : array
+        Position in the format's own unit, from its own origin.
+    box : tuple of two arrays, optional
+        Height and width of the boxes.
+    psi, rot, tilt : array, optional
+        Euler angles in degrees, NaN where one does not exist.
+    score : array, optional
+        NaN where one does not exist.
+    number : array, optional
+        Number of the class, NaN where one does not exist.
+    class_, template, micrograph : sequence of str, optional
+        Names.
+    mirror : array of bool, optional
+        Only in what simkit writes itself.
+    pixel_size : float or array, optional
+        Å of a pixel of the micrograph.
+    shape : tuple of two arrays, optional
+        Rows and columns of the micrograph of every point.
+    unit : str, optional
+        Where the file itself states the unit.
+    """
+
+    y: FloatArray
+    x: FloatArray
+    box: tuple[FloatArray, FloatArray] | None = None
+    psi: FloatArray | None = None
+    rot: FloatArray | None = None
+    tilt: FloatArray | None = None
+    score: FloatArray | None = None
+    number: FloatArray | None = None
+    class_: Sequence[str] | None = None
+    template: Sequence[str] | None = None
+    micrograph: Sequence[str] | None = None
+    mirror: FloatArray | None = None
+    pixel_size: FloatArray | float | None = None
+    shape: tuple[FloatArray, FloatArray] | None = None
+    unit: Literal["pixel", "Å"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class Format:
+    """One program's way to write positions down. This is what is applied, not a description of it.
+
+    Attributes
+    ----------
+    name, title : str
+        What `format=` calls it, and what people call it.
+    suffixes : tuple of str
+        Ends of file names, the one that is written first.
+    position : str
+        What the two numbers are: the particle's ``centre``, or a box's corner and how far from it the
+        centre is.
+    first_pixel : int
+        Number of the first pixel.
+    y_axis : str
+        ``down``: row 0 of the file is y = 0. ``up``: it is the last.
+    unit : str
+        ``pixel``, ``fraction`` of the micrograph's edges, or ``pixel or Å`` where the file says which.
+    psi_sign : int
+        The format's in-plane angle is this times simkit's ψ (+x turned towards +y); 0: it has none, or one
+        whose sense is nowhere said.
+    first_class : int or None
+        Number of the first class; None: classes go by name, or not at all.
+    holds : frozenset of str
+        Which of `HOLDABLE` it can hold besides positions.
+    decimals : int or None
+        Decimals of positions that are written, in the format's unit; None: they read back exactly.
+    source : str
+        How this is known.
+    read : callable
+        File → `RawPoints`.
+    write : callable or None
+        `RawPoints` → bytes.
+    recognises : callable
+        Whether a file, by its name and first bytes, is of this format; asked where suffixes collide.
+    """
+
+    name: str
+    title: str
+    suffixes: tuple[str, ...]
+    position: Position
+    first_pixel: Literal[0, 1]
+    y_axis: Literal["down", "up"]
+    unit: Literal["pixel", "fraction", "pixel or Å"]
+    psi_sign: Literal[-1, 0, 1]
+    first_class: int | None
+    holds: frozenset[str]
+    decimals: int | None
+    source: str
+    read: Callable[[Path], RawPoints]
+    write: Callable[[RawPoints], bytes] | None
+    recognises: Callable[[Path, bytes], bool] = lambda file, head: True
+
+
+HOLDABLE = ("micrograph", "score", "psi", "class", "class name", "template", "view")
+"""What a format may hold besides positions."""
+
+
+def to_picks(raw: RawPoints, form: Format, frame: CoordinateFrame, file: str) -> Picks:
+    """Turn the numbers of a file into simkit's.
+
+    Parameters
+    ----------
+    raw : RawPoints
+        What the file says.
+    form : Format
+        What its numbers mean.
+    frame : CoordinateFrame
+        What the user says of it.
+    file : str
+        Its name, for errors.
+
+    Raises
+    ------
+    DataError
+        If something is left open that is needed.
+    """
+    unit = raw.unit or form.unit
+    psi = form.psi_sign * raw.psi if raw.psi is not None and form.psi_sign else np.full(len(raw), np.nan)
+    columns: dict[str, Any] = {"score": raw.score, "rot": raw.rot, "tilt": raw.tilt}
+    columns |= {"class": _class_names(raw, form), "template": raw.template, "micrograph": raw.micrograph}
+    if (unit == "Å" and frame.is_trivial) or not len(raw):
+        y, x = raw.y, raw.x
+    else:
+        scale = _pixel_size(raw, unit, frame, file)
+        y, x = _pixels(raw, form, unit, frame.binning, scale)
+        y, x = frame.unbinned(y), frame.unbinned(x)
+        try:
+            height, width = raw.shape or (None, None)
+            y, x, psi = frame.upright(y, x, psi, height=height, width=width)
+        except ValueError as error:
+            raise DataError(str(error), file) from error
+        y, x = y * scale, x * scale
+    columns["psi"] = psi if form.psi_sign == 1 and frame.orientation == "upright" else wrap_angle(psi)
+    return Picks(y=y, x=x, **{name: value for name, value in columns.items() if value is not None})
+
+
+def _pixels(
+    raw: RawPoints, form: Format, unit: str, binning: float, scale: FloatArray | float
+) -> tuple[FloatArray, FloatArray]:
+    """Return centres in pixels of the picked image, from the centre of its first one, y down."""
+    if unit == "Å":
+        return raw.y / (scale * binning), raw.x / (scale * binning)
+    y, x = raw.y, raw.x
+    if raw.box is not None and form.position != "centre":
+        y, x = (corner + to_centre(n, form.position) for corner, n in zip((y, x), raw.box, strict=True))
+    if unit == "fraction":
+        rows, columns = (n / binning for n in raw.shape or (math.nan, math.nan))
+        return (rows - rows * y if form.y_axis == "up" else rows * y), columns * x
+    return y - form.first_pixel, x - form.first_pixel
+
+
+def to_centre(size: FloatArray | float, position: Position) -> FloatArray | float:
+    """Return how far the centre of a box is from its corner."""
+    return np.floor_divide(size, 2) if position == "corner + n // 2" else np.divide(size, 2)
+
+
+def _pixel_size(raw: RawPoints, unit: str, frame: CoordinateFrame, file: str) -> FloatArray | float:
+    if frame.pixel_size is not None:
+        return frame.pixel_size
+    if raw.pixel_size is None:
+        if unit == "Å":
+            raise DataError("to turn or unbin positions in Å, give the pixel size in Å as well", file)
+        raise DataError(
+            "positions are in pixels and the file does not say how large; give the pixel size in Å as well",
+            file,
+        )
+    if frame.binning != 1 and unit == "pixel":
+        raise DataError(
+            "whether the file's pixel size is that of the binned image or of the micrograph is open; "
+            "give the micrograph's pixel size in Å as well",
+            file,
+        )
+    return raw.pixel_size
+
+
+def _class_names(raw: RawPoints, form: Format) -> Sequence[str] | None:
+    """Return classes by name, or where numbers are all there is counted from 1; below: none."""
+    if raw.class_ is not None or raw.number is None or form.first_class is None:
+        return raw.class_
+    counted = np.nan_to_num(raw.number - form.first_class + 1, nan=0.0)
+    return [f"{number:.0f}" if number > 0 else "" for number in counted]
+
+
+def to_raw(
+    table: Picks | Truth,
+    form: Format,
+    *,
+    pixel_size: float,
+    shape: Shape | None = None,
+    box: float | None = None,
+    classes: Sequence[str] = (),
+) -> RawPoints:
+    """Turn a table into the numbers that a format writes.
+
+    Parameters
+    ----------
+    table : Picks or Truth
+        Positions in Å, upright.
+    form : Format
+        What its numbers mean.
+    pixel_size : float
+        Å of the micrographs.
+    shape : tuple or mapping, optional
+        Rows and columns of the micrographs, for fractions.
+    box : float, optional
+        Side of the boxes in px, for corners.
+    classes : sequence of str
+        Classes in the order of their numbers.
+
+    Raises
+    ------
+    ValueError
+        If the box or the shape is needed and not given.
+    """
+    raw = RawPoints(
+        y=table["y"],
+        x=table["x"],
+        psi=wrap_angle(form.psi_sign * table["psi"]),
+        rot=table["rot"],
+        tilt=table["tilt"],
+        score=table["score"] if isinstance(table, Picks) else None,
+        number=_class_numbers(table, form, classes),
+        class_=table["class"].tolist(),
+        template=table["template"].tolist() if isinstance(table, Picks) else None,
+        micrograph=table["micrograph"].tolist(),
+        mirror=table["mirror"] if isinstance(table, Truth) else None,
+        pixel_size=pixel_size,
+    )
+    if form.unit == "pixel or Å":
+        return replace(raw, unit="Å")
+    raw = replace(raw, y=raw.y / pixel_size + form.first_pixel, x=raw.x / pixel_size + form.first_pixel)
+    if form.position != "centre":
+        raw = _with_corners(raw, form, box)
+    if form.unit == "fraction":
+        raw = _with_fractions(raw, form, shape)
+    return (
+        raw
+        if form.decimals is None
+        else replace(raw, y=raw.y.round(form.decimals), x=raw.x.round(form.decimals))
+    )
+
+
+def _class_numbers(table: Picks | Truth, form: Format, classes: Sequence[str]) -> FloatArray:
+    """Return the numbers of classes in their order; without a list, classes that are numbers keep them."""
+    order = {name: i for i, name in enumerate(classes)}
+    counted = [
+        order.get(name, int(name) - 1 if name.isdecimal() and not classes else -1)
+        for name in table["class"].tolist()
+    ]
+    return np.array(counted, float) + (form.first_class or 0)
+
+
+def _with_corners(raw: RawPoints, form: Format, box: float | None) -> RawPoints:
+    if box is None or not 0 < box < LARGEST:
+        raise ValueError(f"{form.title} holds the corners of boxes; give the side of a box in pixels")
+    shift, sides = to_centre(box, form.position), np.full(len(raw), box, float)
+    return replace(raw, y=raw.y - shift, x=raw.x - shift, box=(sides, sides))
+
+
+def _with_fractions(raw: RawPoints, form: Format, shape: Shape | None) -> RawPoints:
+    names = raw.micrograph or ()
+    shapes = [shape.get(name) if isinstance(shape, Mapping) else shape for name in names]
+    if None in shapes:
+        raise ValueError(f"{form.title} holds fractions of a micrograph; give its rows and columns")
+    rows, columns = np.array(shapes, float).reshape(-1, 2).T
+    y = raw.y / rows
+    return replace(raw, y=1 - y if form.y_axis == "up" else y, x=raw.x / columns, shape=(rows, columns))
+
+
+def finite(text: Any, name: str, file: str, line: int | None = None) -> float:
+    """Read a finite number.
+
+    Raises
+    ------
+    DataError
+        If it is none.
+    """
+    try:
+        value = float(text)
+    except (TypeError, ValueError, OverflowError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise DataError(f"{name} is {text!r}, not a finite number", file, line)
+    return value
+
+
+def coordinate(text: Any, name: str, file: str, line: int | None = None) -> float:
+    """Read a position; see `finite`, and it must be within `LARGEST`."""
+    value = finite(text, name, file, line)
+    if abs(value) > LARGEST:
+        raise DataError(f"{name} is {text}, beyond any micrograph", file, line)
+    return value
+
+
+def extent(text: Any, name: str, file: str, line: int | None = None) -> float:
+    """Read the side of a box; see `coordinate`, and it must not be negative."""
+    value = coordinate(text, name, file, line)
+    if value < 0:
+        raise DataError(f"{name} is {text}; the side of a box cannot be negative", file, line)
+    return value

@@ -1,0 +1,66 @@
+"""Which micrograph a coordinate file, or a name written in one, is about.
+
+Programs name a micrograph's coordinates after it and add something of their own: of
+``mic_10.mrc``, ``mic_10_autopick.star``, ``mic_10.box``, ``info/mic_10_info.json``; and cryoSPARC
+puts a number before it, ``008578565574161745010_mic_10.mrc``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import PurePath
+
+_COMPRESSED = frozenset({".gz", ".bz2", ".xz", ".zst"})
+_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]*")
+_UID = re.compile(r"^\d+_(?=.)")
+
+
+def stem(micrograph: str) -> str:
+    """Return a micrograph's name without folders and suffix; ``.02`` of a time of day is no suffix."""
+    name = PurePath(micrograph)
+    if name.suffix.lower() in _COMPRESSED:
+        name = PurePath(name.stem)
+    return name.stem if _SUFFIX.fullmatch(name.suffix) else name.name
+
+
+def micrograph_of(file_or_name: str | PurePath, micrographs: Sequence[str]) -> str | None:
+    """Return the micrograph to which a coordinate file or a micrograph's name belongs.
+
+    It is the one whose stem the name begins with, the longest such; what follows the stem must not be a
+    letter or digit, so that ``mic_10_autopick.star`` is not about ``mic_1.mrc``. Folders do not
+    matter. Where nothing fits, the number that cryoSPARC puts before names is left out, of the name or of
+    the micrographs.
+
+    Parameters
+    ----------
+    file_or_name : str or PurePath
+        ``AutoPick/job007/mic_10_autopick.star``, or what a row of a table calls its micrograph.
+    micrographs : sequence of str
+        Names or paths of the micrographs there are.
+
+    Returns
+    -------
+    str or None
+        An item of `micrographs`; None where none fits, or several fit equally well.
+    """
+    if str(file_or_name) in micrographs:
+        return str(file_or_name)
+    name = PurePath(file_or_name).name
+    return (
+        _longest(name, micrographs, stem)
+        or _longest(_UID.sub("", name), micrographs, stem)
+        or _longest(name, micrographs, lambda micrograph: _UID.sub("", stem(micrograph)))
+    )
+
+
+def _longest(name: str, micrographs: Sequence[str], stem_of: Callable[[str], str]) -> str | None:
+    fitting = {micrograph: stem_of(micrograph) for micrograph in micrographs}
+    fitting = {micrograph: start for micrograph, start in fitting.items() if _begins(name, start)}
+    longest = max(map(len, fitting.values()), default=0)
+    best = [micrograph for micrograph, start in fitting.items() if len(start) == longest]
+    return best[0] if len(best) == 1 else None
+
+
+def _begins(name: str, start: str) -> bool:
+    return bool(start) and name.startswith(start) and not name[len(start) : len(start) + 1].isalnum()
