@@ -46,10 +46,10 @@ FEWEST = 8
 """Of truths, of picks and of hits, below which nothing is said."""
 
 SIDES = (1024, 2048, 3710, 3838, 4092, 4096, 5760, 7420, 7676, 8184, 8192, 11520)
-"""Pixels along the sides of electron detectors in use; a size within `SNAP` of one is taken for it."""
+"""Pixels along the sides of electron detectors in use; a size near one of them is taken for it."""
 
-SNAP = 2
-"""Pixels by which box corners and rounding put the size of a micrograph wrong."""
+BIAS = 1 / 8
+"""Share of the radius, 2 px at least, by which a picker's own bias may put the size of a micrograph wrong."""
 
 
 @dataclass(frozen=True)
@@ -165,11 +165,12 @@ def _confirmed(field: Field, suspect: _Suspect, pixel_size: float | None) -> Sus
     if suspect.is_chance(better, min(len(field.truth), len(field.picks)), chance):
         return None
     height, width = (float(s) if flip else None for s, flip in zip(sums, frame.flip, strict=True))
-    sizes = {"height": height, "width": width}
+    sides = {"height": height, "width": width}
+    pixels = {name: _pixels(last, pixel_size, field.radius) for name, last in sides.items() if last}
     sentence = (
         f"the picks look {_looks(frame)}: as given {as_given} of {len(field.picks)} match, which is what "
-        f"chance gives ({chance:.0f}); with {_reading(frame, sizes, pixel_size)} {better} do. "
-        f"If so, {_options(frame, sizes, pixel_size)}"
+        f"chance gives ({chance:.0f}); with {_reading(frame)}{_of_size(sides, pixels)} {better} do. "
+        f"If so, {_remedy(frame, pixels)}"
     )
     return Suspicion(sentence, frame.name, as_given, better, chance, height, width)
 
@@ -183,45 +184,44 @@ def _looks(frame: Frame) -> str:
     return " and ".join(words)
 
 
-def _reading(frame: Frame, sizes: dict[str, float | None], pixel_size: float | None) -> str:
+def _reading(frame: Frame) -> str:
     """Say how the picks are read so that they match."""
     words = ["x and y exchanged"] if frame.swap else []
     words += ["y counted from the bottom"] if frame.flip[0] else []
     words += ["x counted from the right"] if frame.flip[1] else []
+    return " and ".join(words)
+
+
+def _of_size(sides: dict[str, float | None], pixels: dict[str, int | None]) -> str:
     adjectives = {"height": "high", "width": "wide"}
-    known = [
-        f"{_size(last, pixel_size)} {adjectives[name]}" for name, last in sizes.items() if last is not None
+    sizes = [
+        f"{sides[name]:.0f} Å {adjectives[name]}" if n is None else f"{n} px {adjectives[name]}"
+        for name, n in pixels.items()
     ]
-    return " and ".join(words) + (f" of a micrograph about {' and '.join(known)}" if known else "")
+    return f" of a micrograph about {' and '.join(sizes)}" if sizes else ""
 
 
-def _options(frame: Frame, sizes: dict[str, float | None], pixel_size: float | None) -> str:
+def _remedy(frame: Frame, pixels: dict[str, int | None]) -> str:
     """Write what would correct it: an option of the command line, or what to do where none does it all."""
-    if frame.swap + sum(frame.flip) > 1:
-        given = "xy" if frame.swap else "yx"
-        lasts = [_last(name, last, pixel_size) for name, last in sizes.items()]
-        rules = [f"{axis} = {last}{old}" for axis, last, old in zip("yx", lasts, given, strict=True)]
-        return f"rewrite them: {', '.join(rules)}"
-    flips = [
-        f"--{name} {_pixels(last, pixel_size) if pixel_size else 'PIXELS'}"
-        for name, last in sizes.items()
-        if last is not None
+    if frame.swap + sum(frame.flip) == 1:
+        options = [f"--{name} {'PIXELS' if n is None else n}" for name, n in pixels.items()]
+        return " ".join(["add", f"--frame {frame.name}", *options])
+    given = "xy" if frame.swap else "yx"
+    lasts = [
+        f"{name} − 1 − " if n is None else f"{n - 1} − "
+        for name, n in ((name, pixels.get(name, 0)) for name in ("height", "width"))
     ]
-    return " ".join(["add", f"--frame {frame.name}", *flips])
+    rules = [
+        f"{new} = {last if flip else ''}your {old}"
+        for new, last, flip, old in zip("yx", lasts, frame.flip, given, strict=True)
+    ]
+    return f"rewrite them: {', '.join(rules)}"
 
 
-def _last(name: str, last: float | None, pixel_size: float | None) -> str:
-    if last is None:
-        return "your "
-    return f"{_pixels(last, pixel_size) - 1} − your " if pixel_size else f"{name} − 1 − your "
-
-
-def _size(last: float, pixel_size: float | None) -> str:
-    return f"{_pixels(last, pixel_size)} px" if pixel_size else f"{last:.0f} Å"
-
-
-def _pixels(last: float, pixel_size: float) -> int:
-    """Return the pixels of an axis from the coordinate of the last one."""
+def _pixels(last: float, pixel_size: float | None, radius: float) -> int | None:
+    """Return the pixels of an axis from the coordinate of the last one, if the pixel size is known."""
+    if pixel_size is None:
+        return None
     found = last / pixel_size + 1
     nearest = min(SIDES, key=lambda side: abs(side - found))
-    return nearest if abs(nearest - found) <= SNAP else round(found)
+    return nearest if abs(nearest - found) <= max(2.0, BIAS * radius / pixel_size) else round(found)
