@@ -119,11 +119,17 @@ def length(text: str) -> float:
     return value
 
 
-def load(path: Path, overrides: Sequence[str] | None = None, seed: int | None = None) -> Loaded:
+def load(
+    path: Path,
+    overrides: Sequence[str] | None = None,
+    seed: int | None = None,
+    *,
+    search_only: bool = False,
+) -> Loaded:
     """Read a scenario and tell on stderr what is doubtful in it."""
     from simkit.scenario.loading import load as load_scenario
 
-    loaded = load_scenario(path, overrides=overrides or (), seed=seed)
+    loaded = load_scenario(path, overrides=overrides or (), seed=seed, search_only=search_only)
     for warning in loaded.warnings:
         note(str(warning))
     return loaded

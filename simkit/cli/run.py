@@ -48,7 +48,7 @@ def run(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Simulate, pick, score and report a scenario.
+    """Simulate (or read real micrographs), pick, score and report a scenario.
 
     Prints the verdict and where the report is. The exit code is 1 if an expectation fails.
 
@@ -61,6 +61,8 @@ def run(
     loaded = load(scenario, overrides, seed)
     result = _execute(loaded, workers)
     _write(result, directory, keep_stages=keep == "stages")
+    for notice in result.scores["notices"]:
+        note(f"note: {notice}")
     if as_json:
         emit_json(result.scores)
     else:

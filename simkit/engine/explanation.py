@@ -10,6 +10,7 @@ from simkit.core import fourier
 from simkit.core.grid import FloatArray, Grid
 from simkit.core.spec import Spec
 from simkit.engine import imaging
+from simkit.engine.archive import survey
 from simkit.engine.memory import estimate
 from simkit.engine.realisation import realise, resolved_noise, simulation_grid, truth_of
 from simkit.engine.simulation import total_gain
@@ -38,6 +39,8 @@ def explain(scenario: Scenario, *, workers: int = 1) -> list[Section]:
         If the scenario cannot be realised.
     """
     sections = [Section("What is not modelled", not_modelled(scenario)), Section("Image", _image(scenario))]
+    if scenario.micrographs is not None:
+        sections.append(Section("Micrographs", _micrographs(scenario, workers)))
     if scenario.simulates:
         sections += [Section(f"Species {name}", rows) for name, rows in _species(scenario).items()]
         if scenario.psf:
@@ -52,6 +55,10 @@ def explain(scenario: Scenario, *, workers: int = 1) -> list[Section]:
 
 def not_modelled(scenario: Scenario) -> list[tuple[str, str]]:
     """Return what a real micrograph has and this simulation lacks: real picking is harder."""
+    if scenario.micrographs is not None:
+        return [
+            ("simulation", "nothing is simulated: the micrographs are real, and what made them is not known")
+        ]
     if not scenario.simulates:
         return [("simulation", "nothing is simulated: the scenario only searches images it is given")]
     rows = [
@@ -66,6 +73,8 @@ def not_modelled(scenario: Scenario) -> list[tuple[str, str]]:
             ("scattering", "a weak phase object: contrast is linear in the potential, no electron is lost")
         )
         rows.append(("ice", "the solvent is featureless; no ice crystals, no contamination"))
+    if any(species.unit_cell.solid for species in scenario.specimen.values()):
+        rows.append(("particles", "all alike and whole: no other conformations, no broken ones, no aggregates"))
     if not any(member.counts for member in scenario.noise.values()):
         rows.append(("dose", "no electrons are counted: noise is not that of a dose"))
     else:
@@ -97,34 +106,56 @@ def _image(scenario: Scenario) -> list[tuple[str, str]]:
     return rows
 
 
+def _micrographs(scenario: Scenario, workers: int) -> list[tuple[str, str]]:
+    if scenario.micrographs is None:
+        return []
+    archive = survey(scenario.micrographs, scenario.image.pixel_size)
+    shapes = dict.fromkeys(" × ".join(f"{n}" for n in grid.shape) + " px" for grid in archive.grids)
+    rows = [("files", f"{len(archive.files)}, {' or '.join(shapes)}")]
+    if (known := scenario.micrographs.truth) is not None:
+        complete = "all there are" if known.complete else "more may be there: precision is a lower bound"
+        rows.append(
+            ("known particles", f"{len(archive.truth)} on {len(archive.judged)} micrographs; {complete}")
+        )
+    rows += [("note", notice) for notice in archive.notices]
+    return [*rows, ("memory", f"the run {estimate(scenario, workers).text}")]
+
+
 def _species(scenario: Scenario) -> dict[str, list[tuple[str, str]]]:
     realisation = realise(scenario, 0)
     truth = truth_of(scenario, realisation)
     result = {}
     for name, species in scenario.specimen.items():
         mine = truth.take(truth["class"] == name)
-        contrast, grid = imaging.image_of_copy(scenario, name)
-        density = imaging.subjects(scenario)[name]
-        drawn = fourier.inverse(density.spectrum(grid, 0.0), grid.shape)
+        contrasts, grid = imaging.images_of_copy(scenario, name)
+        drawn = species.unit_cell.density(grid, interaction=imaging.interaction(scenario))
+        views = f", over {len(contrasts)} typical views" if len(contrasts) > 1 else ""
         rows = [
             ("kind", f"{species.unit_cell.kind} ⊗ {species.lattice.kind}"),  # type: ignore[attr-defined]
             ("support radius", f"{species.unit_cell.support:.4g} Å"),
             ("copies in micrograph 0", f"{len(mine)} ({int(mine['edge'].sum())} cut by the border)"),
             ("density", f"{drawn.min():.4g} … {drawn.max():.4g}" + _density_unit(scenario)),
-            ("contrast of one copy", f"{contrast.min():+.4g} … {contrast.max():+.4g}"),
+            ("contrast of one copy", f"{contrasts.min():+.4g} … {contrasts.max():+.4g}{views}"),
         ]
         spectrum = _noise_spectrum(scenario, grid)
         variance = fourier.energy(spectrum, grid.shape) / grid.size
         if variance > 0:
             scale = total_gain(scenario)
-            seen = fourier.forward(contrast * scale)
-            visible = detectability(seen, noise_spectrum=spectrum, shape=grid.shape)
+            visible = [
+                detectability(fourier.forward(c * scale), noise_spectrum=spectrum, shape=grid.shape)
+                for c in contrasts
+            ]
             rows += [
-                ("SNR", f"{imaging.copy_variance(scenario, name) * scale**2 / variance:.4g}"),
-                ("detectability d′ of the ideal observer", f"{visible:.3g}"),
+                ("SNR", f"{imaging.copy_variance(scenario, name) * scale**2 / variance:.4g}{views}"),
+                ("detectability d′ of the ideal observer", _range(visible) + views),
             ]
         result[name] = rows
     return result
+
+
+def _range(values: list[float]) -> str:
+    low, high = f"{min(values):.3g}", f"{max(values):.3g}"
+    return low if low == high else f"{low} … {high}"
 
 
 def _density_unit(scenario: Scenario) -> str:

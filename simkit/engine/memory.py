@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from simkit.core.errors import ResourceError
 from simkit.engine.realisation import simulation_grid
+from simkit.io.images import open_image
 from simkit.scenario.spec import Scenario
 
 SIMULATION_BYTES = 8 * 14
@@ -19,6 +21,9 @@ RECORD_BYTES = 4 * 8
 
 SEARCH_BYTES = 4 * 40
 """Per image pixel: padded image, spectra, local sums in float64, running maxima of one picker."""
+
+LOADING_BYTES = 16
+"""Per pixel of a file while it is read: as stored, and in double precision."""
 
 KEPT_BYTES = 4
 """Per image pixel of every finished micrograph: its float32 pixels."""
@@ -45,6 +50,8 @@ class MemoryEstimate:
 
 def estimate(scenario: Scenario, workers: int) -> MemoryEstimate:
     """Estimate a run's peak memory from its image size, replicates and processes."""
+    if scenario.micrographs is not None:
+        return _of_files(scenario.micrographs.files, workers)
     if not scenario.simulates:
         return MemoryEstimate(BASE_BYTES, available_memory())
     pixels = scenario.image.grid.size
@@ -55,6 +62,13 @@ def estimate(scenario: Scenario, workers: int) -> MemoryEstimate:
         one = TILE_BYTES + max(one, (RECORD_BYTES + SEARCH_BYTES) * pixels)
     needed = at_once * (BASE_BYTES + one) + scenario.replicates * KEPT_BYTES * pixels
     return MemoryEstimate(needed, available_memory())
+
+
+def _of_files(files: Sequence[str], workers: int) -> MemoryEstimate:
+    """Estimate the memory of searching real micrographs from the largest one's header."""
+    largest = max(math.prod(open_image(file).shape) for file in files)
+    one = BASE_BYTES + TILE_BYTES + (LOADING_BYTES + SEARCH_BYTES) * largest
+    return MemoryEstimate(min(workers, len(files)) * one + KEPT_BYTES * largest, available_memory())
 
 
 def require_memory(scenario: Scenario, workers: int) -> MemoryEstimate:

@@ -19,8 +19,8 @@ from simkit.core.tables import Picks, Truth, as_micrograph
 from simkit.engine.results import RunResult
 from simkit.io.atomic import replace_directory
 from simkit.io.convention import RawPoints, to_raw
-from simkit.io.coordinates import format_named
 from simkit.io.csv_tables import table_csv
+from simkit.io.formats import format_named
 from simkit.io.mrc import write_mrc
 from simkit.io.names import stem
 from simkit.io.star import Optics, coordinate_files_star, micrographs_star, write_autopick_star, write_star

@@ -14,16 +14,13 @@ from simkit.core.random import stream
 from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank
 from simkit.engine import imaging
-from simkit.io.images import read_image
+from simkit.engine.files import read_pixels
 from simkit.picker.base import Found, Sight
 from simkit.scenario.spec import Scenario
 from simkit.template.base import Surroundings
 
 Banks = Mapping[str, tuple[TemplateBank, ...]]
 """Template name → its banks, one for each view."""
-
-PIXEL_SIZE_TOLERANCE = 0.01
-"""Relative difference between a header's and the scenario's pixel size that is still the same."""
 
 
 def draw_banks(scenario: Scenario, grid: Grid, micrograph: Callable[[int], FloatArray]) -> Banks:
@@ -176,7 +173,8 @@ def pick_files(
     searched: dict[str, Searched] = {}
     banks: dict[tuple[int, ...], Banks] = {}
     for number, file in enumerate(files):
-        grid, pixels = _read(scenario, file)
+        pixels = read_pixels(file, scenario.image.pixel_size)
+        grid = Grid(pixels.shape, scenario.image.pixel_size)
         if grid.shape not in banks:
             banks[grid.shape] = draw_banks(scenario, grid, _no_micrograph)
         if file.name in searched:
@@ -194,19 +192,6 @@ def pick_files(
         supports = {bank.finds: bank.support for views in banks[grid.shape].values() for bank in views}
         searched[file.name] = Searched(grid, found, supports)
     return Picks.concat([s.found.picks for s in searched.values()]), searched
-
-
-def _read(scenario: Scenario, file: Path) -> tuple[Grid, FloatArray]:
-    image = read_image(file)
-    pixel_size = scenario.image.pixel_size
-    declared = image.pixel_size
-    if declared is not None and abs(declared / pixel_size - 1) > PIXEL_SIZE_TOLERANCE:
-        raise DataError(
-            f"the header says {declared:.4g} Å per pixel, the scenario {pixel_size:.4g} Å; "
-            f"correct image.pixel_size (or --set image.pixel_size='{declared:.4g} Å')",
-            str(file),
-        )
-    return Grid(image.pixels.shape, pixel_size), image.pixels.astype(np.float32)
 
 
 def _no_micrograph(_: int) -> FloatArray:

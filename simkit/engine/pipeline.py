@@ -13,13 +13,16 @@ import numpy as np
 
 from simkit.audit.base import Evidence, Measurement
 from simkit.core.errors import ScenarioError
-from simkit.core.grid import FloatArray
+from simkit.core.grid import FloatArray, Grid
 from simkit.core.random import stream
 from simkit.core.tables import Picks, Truth
+from simkit.engine.archive import Archive, survey
+from simkit.engine.files import read_pixels
 from simkit.engine.picking import Banks, draw_banks, pick_image
 from simkit.engine.results import Judgement, PickerRun, RunResult, Simulation
 from simkit.engine.scoring import judge, verdict
 from simkit.engine.simulation import simulate_one
+from simkit.io.names import stem
 from simkit.picker.base import Found
 from simkit.scenario.spec import Scenario
 
@@ -67,7 +70,7 @@ def run_scenario(
     Parameters
     ----------
     scenario : Scenario
-        It must have an image shape.
+        It must have an image shape, or micrographs.
     workers : int, optional
         Processes and threads to use, all cores by default; results are the same bits for any number.
     progress : callable, optional
@@ -77,39 +80,51 @@ def run_scenario(
     ------
     ScenarioError
         If the scenario cannot be realised; located from its root.
+    DataError
+        If a real micrograph or what is known of it cannot be read.
     """
-    if not scenario.simulates:
+    if not scenario.simulates and scenario.micrographs is None:
         raise ScenarioError(
             "there is nothing to simulate without a shape; give `shape: [rows, columns]`, "
-            "or search real images with `simkit pick`",
+            "or name real images under `micrographs:`",
             ("image",),
         )
     watch = Stopwatch()
     report = progress or (lambda stage, done, total: None)
+    archive = survey(scenario.micrographs, scenario.image.pixel_size) if scenario.micrographs else None
     with watch.timing("templates"):
-        banks = draw_banks(scenario, scenario.image.grid, _micrographs(scenario))
-    runs = _run_micrographs(scenario, banks, workers or os.cpu_count() or 1, report)
+        banks = _banks_by_shape(scenario, archive)
+    runs = _run_micrographs(scenario, archive, banks, workers or os.cpu_count() or 1, report)
     for run in runs:
         watch.add(run.seconds)
-    truth = Truth.concat([run.truth for run in runs])
+    truth = Truth.concat([run.truth for run in runs]) if archive is None else archive.truth
     pickers = _gather(scenario, runs)
+    first_banks = banks[runs[0].pixels.shape]
     with watch.timing("scoring"):
-        judgements = _judge(scenario, truth, pickers)
+        judgements = _judge(scenario, truth, pickers, archive, first_banks)
     with watch.timing("audit"):
-        measurements = _measure(scenario, runs, truth, pickers, banks, report)
+        measurements = _measure(scenario, runs, truth, pickers, first_banks, report)
     return RunResult(
         scenario=scenario,
         micrograph_names=tuple(run.name for run in runs),
-        micrographs=tuple(run.pixels for run in runs),
+        micrographs=tuple(run.pixels for run in (runs if archive is None else runs[:1])),
         first=runs[0].simulation,
         truth=truth,
-        banks=banks,
+        banks=first_banks,
         pickers=pickers,
         judgements=judgements,
         measurements=measurements,
-        scores=verdict(scenario, judgements, measurements),
+        scores=verdict(scenario, judgements, measurements, archive.notices if archive else ()),
         timings=watch.seconds,
+        sources=archive.files if archive else (),
+        unjudged=archive.unjudged if archive else frozenset(),
     )
+
+
+def _banks_by_shape(scenario: Scenario, archive: Archive | None) -> dict[tuple[int, ...], Banks]:
+    """Draw the templates once for every shape of micrograph there is."""
+    grids = [scenario.image.grid] if archive is None else archive.grids
+    return {grid.shape: draw_banks(scenario, grid, _micrographs(scenario)) for grid in dict.fromkeys(grids)}
 
 
 def _micrographs(scenario: Scenario) -> Callable[[int], FloatArray]:
@@ -117,6 +132,10 @@ def _micrographs(scenario: Scenario) -> Callable[[int], FloatArray]:
 
     @functools.lru_cache(maxsize=1)
     def micrograph(replicate: int) -> FloatArray:
+        if not scenario.simulates:
+            raise ScenarioError(
+                "there is no simulated micrograph to crop from; give the crop a `file`", ("micrograph",)
+            )
         if replicate >= scenario.replicates:
             raise ScenarioError(
                 f"there is no micrograph {replicate}; there are {scenario.replicates}, counted from 0",
@@ -127,10 +146,17 @@ def _micrographs(scenario: Scenario) -> Callable[[int], FloatArray]:
     return micrograph
 
 
-def _run_micrographs(scenario: Scenario, banks: Banks, workers: int, report: Progress) -> list[MicrographRun]:
-    processes = min(workers, scenario.replicates)
+def _run_micrographs(
+    scenario: Scenario,
+    archive: Archive | None,
+    banks: Mapping[tuple[int, ...], Banks],
+    workers: int,
+    report: Progress,
+) -> list[MicrographRun]:
+    grids = (scenario.image.grid,) * scenario.replicates if archive is None else archive.grids
+    processes = min(workers, len(grids))
     threads = max(1, workers // processes)
-    jobs = [(scenario, replicate, banks, threads) for replicate in range(scenario.replicates)]
+    jobs = [(scenario, number, banks[grid.shape], threads) for number, grid in enumerate(grids)]
     runs: list[MicrographRun] = []
     report("micrographs", 0, len(jobs))
     for run in _results(jobs, processes):
@@ -149,13 +175,18 @@ def _results(jobs: list[tuple[Scenario, int, Banks, int]], processes: int) -> It
     yield from parallel(delayed(run_micrograph)(*job) for job in jobs)
 
 
-def run_micrograph(scenario: Scenario, replicate: int, banks: Banks, threads: int = 1) -> MicrographRun:
-    """Simulate one micrograph and run every picker on it."""
+def run_micrograph(scenario: Scenario, number: int, banks: Banks, threads: int = 1) -> MicrographRun:
+    """Simulate or read one micrograph and run every picker on it."""
     watch = Stopwatch()
-    with watch.timing("simulation"):
-        simulation = simulate_one(scenario, replicate)
-    pixels = np.asarray(simulation.micrograph)
-    name = str(simulation.micrograph.name)
+    simulation = None
+    if scenario.micrographs is None:
+        with watch.timing("simulation"):
+            simulation = simulate_one(scenario, number)
+        name, pixels = str(simulation.micrograph.name), np.asarray(simulation.micrograph)
+    else:
+        with watch.timing("reading"):
+            file = scenario.micrographs.files[number]
+            name, pixels = stem(file), read_pixels(file, scenario.image.pixel_size)
     found = {}
     for picker in scenario.pickers:
         with watch.timing(f"picker {picker}"):
@@ -163,20 +194,22 @@ def run_micrograph(scenario: Scenario, replicate: int, banks: Banks, threads: in
                 scenario,
                 picker,
                 pixels=pixels,
-                grid=scenario.image.grid,
+                grid=Grid(pixels.shape, scenario.image.pixel_size),
                 name=name,
-                replicate=replicate,
+                replicate=number,
                 banks=banks,
-                noise_spectrum=simulation.noise_spectrum,
+                noise_spectrum=simulation.noise_spectrum if simulation else None,
                 workers=threads,
             )
-    if replicate > 0:
+    if number > 0:
         found = {p: Found(f.picks, np.zeros(0), f.map_grid, f.threshold, f.notes) for p, f in found.items()}
+    # A real micrograph stays on disk; only the first one is shown.
+    kept = simulation is not None or number == 0
     return MicrographRun(
-        simulation=simulation if replicate == 0 else None,
+        simulation=simulation if number == 0 else None,
         name=name,
-        pixels=pixels,
-        truth=simulation.truth,
+        pixels=pixels if kept else pixels[:0],
+        truth=simulation.truth if simulation else Truth(),
         found=found,
         seconds=watch.seconds,
     )
@@ -193,19 +226,32 @@ def _gather(scenario: Scenario, runs: list[MicrographRun]) -> dict[str, PickerRu
     }
 
 
-def _judge(scenario: Scenario, truth: Truth, pickers: Mapping[str, PickerRun]) -> dict[str, Judgement]:
+def _judge(
+    scenario: Scenario,
+    truth: Truth,
+    pickers: Mapping[str, PickerRun],
+    archive: Archive | None,
+    banks: Banks,
+) -> dict[str, Judgement]:
     if scenario.score is None:
         return {}
+    if archive is None:
+        symmetry = {name: species.symmetry for name, species in scenario.specimen.items()}
+    else:
+        declared = {views[0].finds: views[0].symmetry for views in banks.values()}
+        symmetry = {name: declared.get(name, "C1") for name in truth["class"].tolist() if name}
     return {
         name: judge(
             truth,
             run.picks,
             scenario.score,
-            classes=tuple(scenario.specimen),
-            symmetry={s: species.symmetry for s, species in scenario.specimen.items()},
+            classes=tuple(symmetry),
+            symmetry=symmetry,
             ndim=scenario.image.ndim,
             knows=scenario.pickers[name].knows,
             oracle=scenario.pickers[name].oracle,
+            complete=scenario.truth_is_complete,
+            unjudged=archive.unjudged if archive else frozenset(),
         )
         for name, run in pickers.items()
     }

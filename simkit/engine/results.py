@@ -107,7 +107,7 @@ class RunResult:
     micrograph_names : tuple of str
         "0000", "0001", …
     micrographs : tuple of arrays
-        Float32 pixels of every micrograph.
+        Float32 pixels of every simulated micrograph; of real ones, which stay on disk, of the first.
     first : Simulation or None
         Everything about micrograph 0; None if nothing is simulated.
     truth : Truth
@@ -122,6 +122,10 @@ class RunResult:
         Audit name → what it measured.
     scores : mapping
         The content of scores.json.
+    sources : tuple of str
+        Files of the micrographs, where they are real; empty where they were simulated.
+    unjudged : frozenset of str
+        Micrographs of which no truth is known.
     timings : mapping
         Stage → seconds; never part of a file that must be the same bits.
     """
@@ -137,6 +141,8 @@ class RunResult:
     measurements: Mapping[str, Measurement]
     scores: Mapping[str, Any]
     timings: Mapping[str, float]
+    sources: tuple[str, ...] = ()
+    unjudged: frozenset[str] = frozenset()
 
     @property
     def passed(self) -> bool:

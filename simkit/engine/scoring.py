@@ -26,6 +26,8 @@ def judge(
     ndim: int,
     knows: tuple[str, ...] = (),
     oracle: bool = False,
+    complete: bool = True,
+    unjudged: frozenset[str] = frozenset(),
 ) -> Judgement:
     """Score one picker over all micrographs.
 
@@ -43,30 +45,28 @@ def judge(
         1 or 2.
     knows, oracle : tuple of str, bool
         What the picker was told; copied into the result.
+    complete : bool
+        Whether the truth holds every particle of the micrographs that are judged.
+    unjudged : frozenset of str
+        Micrographs of which no truth is known: picks on them count nowhere.
     """
     blind = match(truth, picks, radius=score.radius, ndim=ndim)
-    values = {"all": _values(truth, picks, score, symmetry, ndim)}
-    for name in classes:
-        mine = truth.take(truth["class"] == name), picks.take(picks["class"] == name)
-        values[name] = _values(*mine, score, symmetry, ndim)
-    return Judgement(knows=knows, oracle=oracle, values=values, match=blind)
+    judged = picks.take(~np.isin(picks["micrograph"], list(unjudged)))
 
+    def values(truth: Truth, picks: Picks) -> dict[str, Value]:
+        pairs = match(truth, picks, radius=score.radius, ndim=ndim)
+        comparison = Comparison(truth, picks, pairs, score.radius, symmetry, ndim, complete)
+        return {
+            name: value for metric in score.used_metrics for name, value in metric.score(comparison).items()
+        }
 
-def _values(
-    truth: Truth, picks: Picks, score: Score, symmetry: Mapping[str, str], ndim: int
-) -> dict[str, Value]:
-    comparison = Comparison(
-        truth=truth,
-        picks=picks,
-        match=match(truth, picks, radius=score.radius, ndim=ndim),
-        radius=score.radius,
-        symmetry=symmetry,
-        ndim=ndim,
+    by_class = {
+        name: values(truth.take(truth["class"] == name), judged.take(judged["class"] == name))
+        for name in classes
+    }
+    return Judgement(
+        knows=knows, oracle=oracle, values={"all": values(truth, judged), **by_class}, match=blind
     )
-    values: dict[str, Value] = {}
-    for metric in score.used_metrics:
-        values |= metric.score(comparison)
-    return values
 
 
 def judge_points(truth: Truth, picks: Picks, radius: float) -> Judgement:
@@ -91,7 +91,10 @@ def judge_points(truth: Truth, picks: Picks, radius: float) -> Judgement:
 
 
 def verdict(
-    scenario: Scenario, judgements: Mapping[str, Judgement], measurements: Mapping[str, Measurement]
+    scenario: Scenario,
+    judgements: Mapping[str, Judgement],
+    measurements: Mapping[str, Measurement],
+    notices: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the content of scores.json: every value, and whether each expectation holds."""
     outcomes = [_outcome(e, judgements, measurements) for e in scenario.expect]
@@ -100,6 +103,8 @@ def verdict(
         "scenario": scenario.title,
         "seed": scenario.seed,
         "units": _units(scenario),
+        "complete_truth": scenario.truth_is_complete,
+        "notices": list(notices),
         "pickers": {
             name: {"knows": list(j.knows), "oracle": j.oracle, **j.values} for name, j in judgements.items()
         },

@@ -28,6 +28,8 @@ class Comparison:
         Class → Cn.
     ndim : int
         1 or 2.
+    complete : bool
+        Whether every particle is in the truth. If not, a pick without one is not false but unlabelled.
     """
 
     truth: Truth
@@ -36,6 +38,7 @@ class Comparison:
     radius: float
     symmetry: Mapping[str, str]
     ndim: int = 2
+    complete: bool = True
 
 
 class Metric(Spec):

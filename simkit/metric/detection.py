@@ -14,7 +14,9 @@ from simkit.matching.pairs import near
 from simkit.metric.base import Comparison, Metric
 
 
-def detection_scores(*, true_positives: int, truths: int, picks: int) -> dict[str, float | int | None]:
+def detection_scores(
+    *, true_positives: int, truths: int, picks: int, complete: bool = True
+) -> dict[str, float | int | None]:
     """Return the counts and rates that follow from a one-to-one matching.
 
     Parameters
@@ -23,12 +25,17 @@ def detection_scores(*, true_positives: int, truths: int, picks: int) -> dict[st
         Pairs.
     truths, picks : int
         How many there are of each.
+    complete : bool
+        Whether the truth is known to hold every particle.
 
     Returns
     -------
     dict
         tp; fp = picks − tp; fn = truths − tp; precision = tp / picks; recall = tp / truths;
-        f1 = 2 tp / (picks + truths), the harmonic mean of the two.
+        f1 = 2 tp / (picks + truths), the harmonic mean of the two; unlabelled = 0.
+
+        Where the truth is not complete, a pick without a particle may well be right: it counts in
+        `unlabelled`, fp does not exist, and precision and f1 are lower bounds.
 
     Notes
     -----
@@ -49,7 +56,8 @@ def detection_scores(*, true_positives: int, truths: int, picks: int) -> dict[st
 
     return {
         "tp": true_positives,
-        "fp": picks - true_positives,
+        "fp": picks - true_positives if complete else None,
+        "unlabelled": 0 if complete else picks - true_positives,
         "fn": truths - true_positives,
         "precision": ratio(true_positives, picks),
         "recall": ratio(true_positives, truths),
@@ -83,13 +91,17 @@ class Detection(Metric):
     kind: Literal["detection"] = "detection"
 
     units: ClassVar[Mapping[str, str]] = MappingProxyType(
-        dict.fromkeys(("tp", "fp", "fn", "duplicates", "wrong_class", "precision", "recall", "f1"), "")
+        dict.fromkeys(
+            ("tp", "fp", "unlabelled", "fn", "duplicates", "wrong_class", "precision", "recall", "f1"), ""
+        )
     )
 
     def score(self, comparison: Comparison) -> dict[str, float | int | None]:
         """See `Metric.score`; what does not exist is listed under `detection_scores`."""
         c = comparison
-        scores = detection_scores(true_positives=len(c.match.truth), truths=len(c.truth), picks=len(c.picks))
+        scores = detection_scores(
+            true_positives=len(c.match.truth), truths=len(c.truth), picks=len(c.picks), complete=c.complete
+        )
         return scores | {
             "duplicates": count_duplicates(
                 truth=c.truth, picks=c.picks, match=c.match, radius=c.radius, ndim=c.ndim

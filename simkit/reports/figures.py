@@ -140,7 +140,7 @@ def score_map(picker: str, run: PickerRun, micrograph: str) -> Illustration:
     return Illustration(plate, caption, note, [layer])
 
 
-HATCHES = {"hit": None, "wrong": "\\\\\\\\", "false": "////", "pick": None}
+HATCHES = {"hit": None, "wrong": "\\\\\\\\", "false": "////", "unlabelled": "////", "pick": None}
 """Hatching of every outcome's bars, so that colour alone tells nothing apart."""
 
 

@@ -17,6 +17,7 @@ STYLES = {
     "hit": ("found: a pick of the right class near a particle", "circle", "sky"),
     "wrong": ("wrong class: near a particle, but of another class", "diamond", "purple"),
     "false": ("false: a pick with no particle near it", "cross", "vermillion"),
+    "unlabelled": ("unlabelled: a pick near none of the known particles", "square", "green"),
     "missed": ("missed: a particle looked for that no pick is near", "triangle", "orange"),
     "pick": ("pick, not judged", "plus", "sky"),
 }
@@ -69,19 +70,23 @@ def sought(result: RunResult, picker: str) -> tuple[str, ...]:
 def outcomes_of(result: RunResult, picker: str) -> Outcomes:
     """Sort a picker's picks, and the particles it looked for and missed, by outcome."""
     picks, truth = result.pickers[picker].picks, result.truth
-    everything = np.arange(len(picks))
     judgement = result.judgements.get(picker)
     if judgement is None:
-        return Outcomes(picks, truth, {"pick": everything}, np.empty((0, 2), int))
+        return Outcomes(picks, truth, {"pick": np.arange(len(picks))}, np.empty((0, 2), int))
+    unjudged = np.isin(picks["micrograph"], list(result.unjudged))
+    alone = "false" if result.scenario.truth_is_complete else "unlabelled"
     pairs = np.stack([judgement.match.truth, judgement.match.pick], axis=1)
-    right = truth["class"][pairs[:, 0]] == picks["class"][pairs[:, 1]]
-    wanted = np.flatnonzero(np.isin(truth["class"], sought(result, picker)))
+    known = truth["class"][pairs[:, 0]]
+    right = (known == picks["class"][pairs[:, 1]]) | (known == "")
+    wanted = np.flatnonzero(np.isin(truth["class"], ("", *sought(result, picker))))
     rows = {
         "hit": np.sort(pairs[right, 1]),
         "wrong": np.sort(pairs[~right, 1]),
-        "false": np.setdiff1d(everything, pairs[:, 1]),
+        alone: np.setdiff1d(np.flatnonzero(~unjudged), pairs[:, 1]),
         "missed": np.setdiff1d(wanted, pairs[:, 0]),
     }
+    if unjudged.any():
+        rows["pick"] = np.flatnonzero(unjudged)
     return Outcomes(picks, truth, rows, pairs[right])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -87,6 +88,10 @@ class Report:
     audits: Sequence[AuditView]
     facts: Table | None
     not_modelled: Sequence[tuple[str, str]]
+    notices: Sequence[str]
+    complete: bool
+    by_micrograph: Table | None
+    absent: Sequence[tuple[str, str]]
     scenario: str
     command: str
     seed: int
@@ -112,6 +117,10 @@ def report_of(result: RunResult, command: str) -> Report:
         audits=[_audit(result, name) for name in result.measurements],
         facts=_facts(result),
         not_modelled=not_modelled(scenario) if result.first is not None else [],
+        notices=result.scores["notices"],
+        complete=scenario.truth_is_complete,
+        by_micrograph=_by_micrograph(result),
+        absent=_absent(result),
         scenario=dump(scenario),
         command=command,
         seed=scenario.seed,
@@ -180,6 +189,17 @@ def _radius(result: RunResult, picker: str) -> float:
     return max((result.banks[t][0].support for t in used), default=0.0)
 
 
+HEADLINE = ("recall", "precision", "f1")
+BOUNDED_BELOW = frozenset({"precision", "f1"})
+"""Metrics that are lower bounds where particles may be missing from the truth."""
+
+
+def _value(result: RunResult, metric: str, value: Value, unit: str = "") -> str:
+    """Write a score; where the truth is not complete, a bound as one."""
+    bound = value is not None and metric in BOUNDED_BELOW and not result.scenario.truth_is_complete
+    return f"{'≥ ' if bound else ''}{wording.number(value, unit)}"
+
+
 def _headline(result: RunResult, name: str) -> Headline:
     judgement = result.judgements.get(name)
     spec = result.scenario.pickers[name]
@@ -187,7 +207,7 @@ def _headline(result: RunResult, name: str) -> Headline:
         name=name,
         sentence=_summary(result, name),
         lines=[
-            [c, *(wording.number(values.get(metric)) for metric in ("recall", "precision", "f1"))]
+            [c, *(_value(result, metric, values.get(metric)) for metric in HEADLINE)]
             for c, values in _by_class(result, name).items()
         ],
         knows=wording.listed(judgement.knows if judgement else spec.knows),
@@ -211,12 +231,15 @@ def _summary(result: RunResult, name: str) -> str:
         count = wording.plural(len(outcomes.picks), "pick")
         return f"{name} made {count}; nothing says how many are right."
     classes = sought(result, name)
-    wanted = int(np.isin(outcomes.truth["class"], classes).sum())
+    wanted = int(np.isin(outcomes.truth["class"], ("", *classes)).sum())
     some = set(result.scenario.specimen) - set(classes)
     noun = f"{' and '.join(classes)} particle" if some else "particle"
-    hits, false, wrong = (len(outcomes.rows[o]) for o in ("hit", "false", "wrong"))
+    alone = "false" if result.scenario.truth_is_complete else "unlabelled"
+    known = "" if result.scenario.truth_is_complete else "known "
+    hits, others, wrong = (len(outcomes.rows[o]) for o in ("hit", alone, "wrong"))
     sentence = (
-        f"{name} found {hits} of {wording.plural(wanted, noun)}, with {wording.plural(false, 'false pick')}"
+        f"{name} found {hits} of {wording.plural(wanted, known + noun)}, "
+        f"with {wording.plural(others, f'{alone} pick')}"
     )
     return f"{sentence} and {wrong} of a wrong class." if wrong else f"{sentence}."
 
@@ -254,7 +277,7 @@ def _metrics_table(result: RunResult, name: str) -> Table | None:
         [
             wording.name_of(metric),
             *(
-                wording.number(of_class.get(metric), _unit(result, None, metric))
+                _value(result, metric, of_class.get(metric), _unit(result, None, metric))
                 for of_class in values.values()
             ),
         ]
@@ -263,6 +286,52 @@ def _metrics_table(result: RunResult, name: str) -> Table | None:
     glossary = {wording.name_of(m): wording.GLOSSARY[m] for m in metrics if m in wording.GLOSSARY}
     columns = ["", "all, whatever the class" if len(values) > 1 else "all", *list(values)[1:]]
     return Table(f"Scores of {name}", columns, rows, glossary)
+
+
+MOST_ROWS = 50
+"""Micrographs that the table of them lists."""
+
+
+def _by_micrograph(result: RunResult) -> Table | None:
+    """Count what became of every real micrograph's particles and picks, one row each."""
+    if not result.sources or len(result.micrograph_names) < 2:
+        return None
+    alone = "false" if result.scenario.truth_is_complete else "unlabelled"
+    columns = ["micrograph", "known particles"] if result.judgements else ["micrograph"]
+    shown = result.micrograph_names[:MOST_ROWS]
+    particles = Counter(result.truth["micrograph"].tolist())
+    cells = {name: [name, _known(result, name, particles)] if result.judgements else [name] for name in shown}
+    for picker in result.pickers:
+        counts = {
+            outcome: Counter(table["micrograph"].tolist())
+            for outcome, table in outcomes_of(result, picker).tables()
+        }
+        told = ("hit", alone) if result.judgements else ("pick",)
+        columns += [f"{picker}: {'found' if outcome == 'hit' else outcome}" for outcome in told]
+        for name in shown:
+            judged = name not in result.unjudged
+            cells[name] += [str(counts[o][name]) if judged or o == "pick" else wording.MISSING for o in told]
+    more = len(result.micrograph_names) - len(shown)
+    title = f"By micrograph{f' (the first {MOST_ROWS}; {more} more are in scores.csv)' if more else ''}"
+    return Table(title, columns, list(cells.values()))
+
+
+def _known(result: RunResult, name: str, particles: Counter[str]) -> str:
+    return wording.MISSING if name in result.unjudged else str(particles[name])
+
+
+def _absent(result: RunResult) -> list[tuple[str, str]]:
+    """Say which parts of the page only a simulation can fill, and why they are not there."""
+    if not result.sources:
+        return []
+    rows = [
+        ("specimen, optics and noise", "the micrographs are real: what made them is not known, only seen"),
+        ("contrast, dose and SNR", "they need the noise-free image, which nobody has of a real micrograph"),
+        ("audits", "they compare a simulation with what theory says of it"),
+    ]
+    if not result.scenario.pickers or result.judgements:
+        return rows
+    return [*rows, ("scores", "nothing is known of the particles; give `micrographs.truth` and `score`")]
 
 
 def _audit(result: RunResult, name: str) -> AuditView:
@@ -315,16 +384,23 @@ def run_files(result: RunResult) -> list[tuple[str, str]]:
     files = [
         ("scenario.yaml", "the resolved scenario; running it again gives the same bits"),
         ("scores.json, scores.csv", "every number on this page"),
-        (f"micrographs/0000.{'mrc' if flat else 'npy'} …", wording.plural(len(result.micrographs), "image")),
     ]
+    if not result.sources:
+        kind = "mrc" if flat else "npy"
+        files.append((f"micrographs/0000.{kind} …", wording.plural(len(result.micrographs), "image")))
     if flat:
-        files.append(("micrographs/micrographs.star", "the list of images (RELION)"))
-    if result.scenario.specimen:
+        files.append(("micrographs.star", "the list of images (RELION)"))
+    if result.scenario.specimen or len(result.truth):
         files.append((f"truth.{tables}", wording.plural(len(result.truth), "true position")))
     files += [
         (f"picks/{name}.{tables}", wording.plural(len(run.picks), "pick"))
         for name, run in result.pickers.items()
     ]
+    if flat and (tables_of := [name for name, _ in files if name.endswith("(RELION)")]):
+        stems = [name.partition(".")[0] for name in tables_of]
+        listed = ", ".join(f"{stem}_coordinates.star" for stem in stems)
+        files.append((f"{listed}", "lists of one file a micrograph, for RELION's import and extraction"))
+        files.append((", ".join(f"{stem}/0000.star …" for stem in stems), "those files"))
     return [
         *files,
         ("provenance.json", "versions, seed, hash of the scenario"),

@@ -14,6 +14,7 @@ GLOSSARY = {
     "tp": "particles that a pick was matched with",
     "fp": "picks without a particle",
     "fn": "particles without a pick",
+    "unlabelled": "picks without a known particle, where particles may be missing from the truth",
     "duplicates": "false picks next to a particle that another pick has taken",
     "wrong_class": "pairs in which the pick's class is not the particle's",
     "precision": "share of the picks that are particles",
@@ -24,6 +25,7 @@ GLOSSARY = {
     "rmse": "root mean square distance of pick and truth",
     "median": "median distance of pick and truth",
     "psi_median_error": "of the in-plane angle, modulo the particle's symmetry",
+    "orientation_median_error": "turn in space from truth to pick, modulo the solid's point group",
 }
 """Metric → what it means."""
 
@@ -36,6 +38,7 @@ _NAMES = {
     "fn": "false negatives",
     "f1": "F1",
     "psi_median_error": "median angle error",
+    "orientation_median_error": "median orientation error",
 }
 
 _ACRONYMS = {"snr": "SNR", "fft": "FFT", "rmse": "RMSE"}

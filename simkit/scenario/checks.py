@@ -6,11 +6,16 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from simkit.core.errors import ScenarioError
+from simkit.core.errors import DataError, ScenarioError
+from simkit.core.symmetry import is_cyclic
+from simkit.io.formats import FORMATS
+from simkit.io.images import open_image
 from simkit.lattice.scattered import Scattered, most_that_fit
 from simkit.scenario.expectation import Expectation
 from simkit.scenario.messages import suggestion
 from simkit.scenario.spec import Scenario
+from simkit.template.specimen import SpecimenTemplate
+from simkit.view.solid import MapFile
 
 Errors = Iterator[ScenarioError]
 
@@ -25,8 +30,10 @@ def check(scenario: Scenario) -> list[ScenarioError]:
     """Return everything that cannot be right, each located from the scenario's root."""
     rules = (
         _shape,
+        _micrographs,
         _dimensions,
         _pictures,
+        _solids,
         _phase_model,
         _snr,
         _names,
@@ -41,11 +48,11 @@ def check(scenario: Scenario) -> list[ScenarioError]:
 
 def doubts(scenario: Scenario) -> list[ScenarioError]:
     """Return what is probably not meant, each located from the scenario's root."""
-    return [error for rule in (_radius, _finds, _lens_without_phase) for error in rule(scenario)]
+    return [error for rule in (_radius, _finds, _lens_without_phase, _maps) for error in rule(scenario)]
 
 
 def _shape(scenario: Scenario) -> Errors:
-    if scenario.image.shape is not None:
+    if scenario.image.shape is not None or scenario.micrographs is not None:
         return
     for section in ("specimen", "background", "noise", "audit"):
         if getattr(scenario, section):
@@ -53,6 +60,39 @@ def _shape(scenario: Scenario) -> Errors:
                 "needs an image to simulate; give `image.shape: [rows, columns]`, or leave this out",
                 (section,),
             )
+
+
+SIMULATED = ("specimen", "background", "noise", "audit")
+"""Sections that only a simulation has."""
+
+
+def _micrographs(scenario: Scenario) -> Errors:
+    real = scenario.micrographs
+    if real is None:
+        return
+    for section in SIMULATED:
+        if getattr(scenario, section):
+            yield ScenarioError("is of a simulation, and the micrographs are real; leave it out", (section,))
+    if scenario.image.shape is not None:
+        yield ScenarioError("the files say how large they are; leave it out", ("image", "shape"))
+    if scenario.replicates != 1:
+        yield ScenarioError("there are as many micrographs as files; leave it out", ("replicates",))
+    if real.pixel_size not in (None, scenario.image.pixel_size):
+        yield ScenarioError(
+            f"is {scenario.image.pixel_size:g} Å here, but {real.pixel_size:g} Å under `micrographs`",
+            ("image", "pixel_size"),
+        )
+    names = [form.name for form in FORMATS]
+    if real.truth is not None and real.truth.format not in (None, *names):
+        yield ScenarioError(
+            f"no coordinate format is called {real.truth.format!r}"
+            f"{suggestion(str(real.truth.format), names)}",
+            ("micrographs", "truth", "format"),
+        )
+    try:
+        open_image(real.files[0])
+    except DataError as error:
+        yield ScenarioError(str(error), ("micrographs", "files"))
 
 
 def _dimensions(scenario: Scenario) -> Errors:
@@ -82,6 +122,27 @@ def _pictures(scenario: Scenario) -> Errors:
             _ = species.unit_cell.support
         except ScenarioError as error:
             yield error.under("specimen", name, "unit_cell")
+
+
+def _solids(scenario: Scenario) -> Errors:
+    cells = {name: species.unit_cell for name, species in scenario.specimen.items()}
+    for name, species in scenario.specimen.items():
+        if not is_cyclic(species.symmetry) and not cells[name].solid:
+            yield ScenarioError(
+                f"{species.symmetry} is the symmetry of a solid; a flat particle has C1, C2 …",
+                ("specimen", name, "symmetry"),
+            )
+    for name, template in scenario.templates.items():
+        cell = cells.get(getattr(template, "of", ""))
+        if isinstance(template, SpecimenTemplate) and cell is not None:
+            single = cell.solid and len(cell.typical_views) == 1
+            if message := template.views_error(solid=cell.solid, single=single):
+                yield ScenarioError(message, ("templates", name, "views"))
+        if isinstance(template, MapFile):
+            try:
+                _ = template.map
+            except ScenarioError as error:
+                yield error.under("templates", name)
 
 
 def _phase_model(scenario: Scenario) -> Errors:
@@ -182,12 +243,14 @@ def _pickers(scenario: Scenario) -> Errors:
 
 
 def _score(scenario: Scenario) -> Errors:
-    if scenario.score is not None and not scenario.specimen:
-        yield ScenarioError(
-            "there is no truth to score against without a specimen; "
-            "`simkit score` judges picks of real images",
-            ("score",),
-        )
+    real = scenario.micrographs
+    if scenario.score is None or scenario.specimen or (real is not None and real.truth is not None):
+        return
+    missing = "a specimen" if real is None else "`micrographs.truth`"
+    yield ScenarioError(
+        f"there is no truth to score against without {missing}; `simkit score` judges coordinate files",
+        ("score",),
+    )
 
 
 def _expectations(scenario: Scenario) -> Errors:
@@ -215,9 +278,26 @@ def _known_values(scenario: Scenario, expectation: Expectation) -> Mapping[str, 
         return scenario.audit[name].units
     if scenario.score is None:
         return ScenarioError("a picker is judged only with `score: {radius: …}`; add it", ("picker",))
-    for error in _named(expectation.class_, {"all": None, **scenario.specimen}, "specimen", ("class",)):
+    classes = {"all": None, **dict.fromkeys(_classes(scenario))}
+    for error in _named(expectation.class_, classes, "specimen", ("class",)):
         return error
+    if not scenario.truth_is_complete and expectation.metric == "fp":
+        return ScenarioError(
+            "where the truth is not complete there are no false picks, only `unlabelled` ones", ("metric",)
+        )
     return {value: unit for m in scenario.score.used_metrics for value, unit in m.units.items()}
+
+
+def _classes(scenario: Scenario) -> Iterator[str]:
+    """Yield the classes that can be scored: species, or on real micrographs what truth and templates name."""
+    yield from scenario.specimen
+    real = scenario.micrographs
+    if real is None or real.truth is None:
+        return
+    if real.truth.class_ is not None:
+        yield real.truth.class_
+    else:
+        yield from (t.finds or t.default_finds(name) for name, t in scenario.templates.items())
 
 
 def _limits(expectation: Expectation, unit: str, i: int) -> Errors:
@@ -255,10 +335,11 @@ def _finds(scenario: Scenario) -> Errors:
         return
     for name, template in scenario.templates.items():
         finds = template.finds or template.default_finds(name)
-        if scenario.specimen and finds not in scenario.specimen:
+        classes = list(_classes(scenario))
+        if classes and finds not in classes:
             yield ScenarioError(
                 f"finds {finds!r}, which is no species: every match counts as one of a wrong class; "
-                f"write `finds:` with one of {', '.join(scenario.specimen)}",
+                f"write `finds:` with one of {', '.join(classes)}",
                 ("templates", name),
             )
 
@@ -267,3 +348,9 @@ def _lens_without_phase(scenario: Scenario) -> Errors:
     for name, psf in scenario.psf.items():
         if scenario.image.model == "intensity" and psf.electron_voltage is not None:
             yield ScenarioError("a ctf images phases; write `image.model: phase`", ("psf", name))
+
+
+def _maps(scenario: Scenario) -> Errors:
+    for path, spec in scenario.members():
+        if isinstance(spec, MapFile) and (message := spec.map_doubt(scenario.image.pixel_size)):
+            yield ScenarioError(message, (*path, "file"))

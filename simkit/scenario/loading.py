@@ -45,7 +45,9 @@ class Loaded:
     warnings: tuple[Problem, ...] = ()
 
 
-def load(path: str | Path, *, overrides: Sequence[str] = (), seed: int | None = None) -> Loaded:
+def load(
+    path: str | Path, *, overrides: Sequence[str] = (), seed: int | None = None, search_only: bool = False
+) -> Loaded:
     """Read a scenario file.
 
     Parameters
@@ -57,6 +59,9 @@ def load(path: str | Path, *, overrides: Sequence[str] = (), seed: int | None = 
         replace or add to what the file says.
     seed : int, optional
         Replaces the file's seed.
+    search_only : bool
+        Take what says how to search other images: micrographs of the scenario's own, scores and
+        expectations are passed over, so that their files need not be there.
 
     Raises
     ------
@@ -74,8 +79,18 @@ def load(path: str | Path, *, overrides: Sequence[str] = (), seed: int | None = 
     if not isinstance(tree.data, dict):
         raise InvalidScenarioError([*faults, source.at(0, _not_a_mapping(tree.data))])
     source, refused = _override(tree, source, overrides, seed)
+    if search_only:
+        _leave_judging_out(tree.data)
     known = {fault.path for fault in tree.faults}
     return _validated(tree.data, source, Path(path).parent, [*faults, *refused], known)
+
+
+def _leave_judging_out(data: dict[str, Any]) -> None:
+    real = data.pop("micrographs", None)
+    if isinstance(real, dict) and "pixel_size" in real:
+        data.setdefault("image", {"pixel_size": real["pixel_size"]})
+    for section in ("score", "expect"):
+        data.pop(section, None)
 
 
 def dump(scenario: Scenario) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, Strict
+from pydantic import ConfigDict, Field, Strict, ValidationInfo, model_validator
 
 from simkit.audit import AnyAudit
 from simkit.background import AnyBackground
@@ -21,6 +21,7 @@ from simkit.noise import AnyNoise
 from simkit.picker import AnyPicker
 from simkit.psf import AnyPsf
 from simkit.scenario.expectation import Expectation
+from simkit.scenario.micrographs import Micrographs, image_section
 from simkit.template import AnyTemplate
 from simkit.unit_cell import AnyUnitCell
 
@@ -76,7 +77,7 @@ class Species(Spec):
     """Where it repeats."""
 
     symmetry: Symmetry = "C1"
-    """Cyclic symmetry of the particle: angles are judged modulo 360°/n."""
+    """Symmetry that the angles are judged modulo: C1, C2 …; of a solid its point group, as D7, T, O or I."""
 
 
 class Score(Spec):
@@ -97,11 +98,20 @@ class Score(Spec):
         return self.metrics or (Detection(), Localisation())
 
 
+def _image_or_micrographs(schema: dict[str, Any]) -> None:
+    """Tell an editor that either section says how large a pixel is."""
+    schema["required"] = [name for name in schema["required"] if name != "image"]
+    schema["anyOf"] = [{"required": ["image"]}, {"required": ["micrographs"]}]
+
+
 class Scenario(Spec):
     """An experiment: what is in the image, how it is imaged, how it is searched and judged.
 
     Every section after `image` is optional: a scenario may only simulate, only pick, or only measure.
+    With `micrographs` the image section is optional too: the files say what they are.
     """
+
+    model_config = ConfigDict(json_schema_extra=_image_or_micrographs)
 
     schema_version: Literal[1]
     """Version of this file's structure."""
@@ -118,6 +128,9 @@ class Scenario(Spec):
     replicates: Count = 1
     """Number of micrographs, alike but for their random draws."""
 
+    micrographs: Micrographs | None = None
+    """Real images in place of specimen, background and noise."""
+
     image: Image
     specimen: dict[Name, Species] = {}
     background: dict[Name, AnyBackground] = {}
@@ -129,10 +142,22 @@ class Scenario(Spec):
     audit: dict[Name, AnyAudit] = {}
     expect: tuple[Expectation, ...] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _image_of_the_files(cls, data: Any, info: ValidationInfo) -> Any:
+        if not isinstance(data, dict) or data.get("micrographs") is None or "image" in data:
+            return data
+        return {**data, "image": image_section(data["micrographs"], info)}
+
     @property
     def simulates(self) -> bool:
         """Whether there is anything to simulate."""
         return self.image.shape is not None
+
+    @property
+    def truth_is_complete(self) -> bool:
+        """Whether a pick without a particle is known to be false; always, of a simulation."""
+        return self.micrographs is None or self.micrographs.truth is None or self.micrographs.truth.complete
 
     def members(self) -> Iterator[tuple[tuple[str | int, ...], Spec]]:
         """Yield (path, spec) of every kind that the scenario names."""

@@ -101,6 +101,7 @@ def test_a_run_prints_its_verdict_and_leaves_its_files(simkit):
     assert "needs about" in result.stderr
     expected = "report.html scores.json scores.csv truth.star truth.csv picks/ncc.star picks/ncc.csv"
     expected += " scenario.yaml provenance.json micrographs/0000.mrc micrographs.star"
+    expected += " truth_coordinates.star truth/0000.star picks/ncc_coordinates.star picks/ncc/0000.star"
     assert set(expected.split()) == set(files_of(Path("reports/small")))
 
 
@@ -245,7 +246,8 @@ def test_picks_of_an_image_are_scored_against_its_truth(simkit, micrograph, out)
     scored = simkit("score", out, "out/truth.csv", "--radius", "0.8 nm", "--json")
     assert scored.exit_code == 0, scored.stderr
     values = json.loads(scored.stdout)
-    assert (values["tp"], values["fp"], values["fn"], values["radius"]) == (1, 0, 0, 8.0)
+    assert set(values) >= {"knows", "oracle", "all"}
+    assert [values["all"][name] for name in ("tp", "fp", "fn")] == [1, 0, 0]
     assert "precision" in simkit("score", out, "out/truth.csv", "--radius", "8 Å").stdout
 
 
@@ -259,7 +261,7 @@ def test_picks_go_to_stdout_without_a_file(simkit, micrograph):
 def test_pick_refuses_what_it_cannot_do(simkit, micrograph):
     refused(simkit("pick", "small.yaml", micrograph, "--picker", "nnc"), "pickers", "ncc")
     refused(simkit("pick", "small.yaml", "none.mrc"), "none.mrc")
-    refused(simkit("pick", "small.yaml", micrograph, "--out", "picks.txt"), ".star")
+    refused(simkit("pick", "small.yaml", micrograph, "--out", "picks.xyz"), ".star")
     refused(simkit("pick", "small.yaml", micrograph, "--set", "image.pixel_size=3 Å"), "4 Å per pixel")
 
 
@@ -271,7 +273,7 @@ def test_scores_are_those_of_the_definition(simkit):
     points("truth.csv", ["10,10", "50,10", "90,10", "90,90"])
     points("picks.csv", ["10,13", "50,10", "50,12", "30,30", "90,95"])
     result = simkit("score", "picks.csv", "truth.csv", "--radius", "8 Å", "--pixel-size", "2 Å", "--json")
-    values = json.loads(result.stdout)
+    values = json.loads(result.stdout)["all"]
     # Within 4 px: (10,13), (50,10); (50,12) doubles a taken one, (30,30) and (90,95) are too far.
     assert [values[k] for k in ("tp", "fp", "fn", "duplicates")] == [2, 3, 2, 1]
     assert values["precision"] == pytest.approx(2 / 5)
@@ -285,9 +287,9 @@ def test_micrographs_are_kept_apart_and_chosen_by_name(simkit):
     points("picks.csv", ["data/a.mrc,10,10", "data/b.mrc,10,10"], header)
     points("plain.csv", ["50,50"], "x_A,y_A")
     radius = ("--radius", "5 Å", "--json")
-    both = json.loads(simkit("score", "picks.csv", "truth.csv", *radius).stdout)
+    both = json.loads(simkit("score", "picks.csv", "truth.csv", *radius).stdout)["all"]
     assert (both["tp"], both["fp"], both["fn"]) == (1, 1, 1)
-    one = json.loads(simkit("score", "picks.csv", "plain.csv", "--micrograph", "b", *radius).stdout)
+    one = json.loads(simkit("score", "picks.csv", "plain.csv", "--micrograph", "b", *radius).stdout)["all"]
     assert (one["tp"], one["fp"], one["fn"]) == (0, 1, 1)
     refused(simkit("score", "picks.csv", "plain.csv", *radius), "--micrograph")
     refused(simkit("score", "picks.csv", "truth.csv", "--micrograph", "c", *radius), "there are data/a.mrc")

@@ -85,7 +85,9 @@ def test_the_promised_files_are_there(first: Path) -> None:
         "truth.star",
         "truth.csv",
         *(f"micrographs/{n}.mrc" for n in ("0000", "0001", "0002")),
-        *(f"picks/{p}.{kind}" for p in ("matched", "ncc") for kind in ("star", "csv")),
+        *(f"{t}.{kind}" for t in ("picks/matched", "picks/ncc") for kind in ("star", "csv")),
+        *(f"{t}_coordinates.star" for t in ("truth", "picks/matched", "picks/ncc")),
+        *(f"{t}/{n}.star" for t in ("truth", "picks/matched", "picks/ncc") for n in ("0000", "0001", "0002")),
     }
 
 

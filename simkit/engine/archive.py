@@ -1,0 +1,142 @@
+"""Micrographs from files: how large they are, and what is known of the particles in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from simkit.core.errors import DataError
+from simkit.core.grid import Grid
+from simkit.core.tables import Picks, Truth
+from simkit.engine.files import open_matching
+from simkit.io.coordinates import CoordinateFrame, read_coordinate_set
+from simkit.io.names import micrograph_of, stem
+from simkit.scenario.micrographs import KnownPositions, Micrographs
+
+Mask = npt.NDArray[np.bool_]
+
+SPELLED_OUT = 3
+"""Names that a notice spells out before it only counts them."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Micrographs on disk; their pixels are read one micrograph at a time.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the micrographs: their files' names without suffix.
+    files : tuple of str
+        Their files.
+    grids : tuple of Grid
+        Their shapes, as the headers say.
+    truth : Truth
+        What is known of the particles in them.
+    judged : frozenset of str
+        Names of the micrographs of which something is known, be it that they are empty.
+    notices : tuple of str
+        What a reader must know of how files and micrographs were brought together.
+    """
+
+    names: tuple[str, ...]
+    files: tuple[str, ...]
+    grids: tuple[Grid, ...]
+    truth: Truth
+    judged: frozenset[str]
+    notices: tuple[str, ...]
+
+    @property
+    def unjudged(self) -> frozenset[str]:
+        """Names of the micrographs of which nothing is known."""
+        return frozenset(self.names) - self.judged
+
+
+def survey(section: Micrographs, pixel_size: float) -> Archive:
+    """Open every micrograph's header and read what is known of the particles.
+
+    Parameters
+    ----------
+    section : Micrographs
+        Names the files.
+    pixel_size : float
+        Å, of all of them.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read, two have one name, a header contradicts the pixel size, or none of the
+        known positions is on any of the micrographs.
+    """
+    names = tuple(stem(file) for file in section.files)
+    seen: dict[str, str] = {}
+    for name, file in zip(names, section.files, strict=True):
+        if (other := seen.setdefault(name, file)) != file:
+            raise DataError(f"{other} has the same name, which tells picks apart; rename one", file)
+    grids = tuple(Grid(open_matching(file, pixel_size).shape, pixel_size) for file in section.files)
+    archive = Archive(names, section.files, grids, Truth(), frozenset(), ())
+    return _with_truth(archive, section.truth, pixel_size) if section.truth else archive
+
+
+def _with_truth(archive: Archive, known: KnownPositions, pixel_size: float) -> Archive:
+    frame = CoordinateFrame(pixel_size=known.pixel_size or pixel_size, binning=known.binning)
+    found = read_coordinate_set(known.files, frame=frame, format=known.format)
+    written = found["micrograph"].tolist()
+    home = {name: _home(name, archive, known) for name in dict.fromkeys(written)}
+    strangers = [name for name, micrograph in home.items() if micrograph is None]
+    if written and len(strangers) == len(home):
+        raise DataError(
+            f"it is about {_listed(strangers)}; the micrographs are {_listed(archive.names)}", known.files[0]
+        )
+    placed = found.take([home[name] is not None for name in written])
+    placed = placed.replace(micrograph=[str(home[name]) for name in placed["micrograph"].tolist()])
+    truth = _upright(placed, archive, known)
+    inside = _on_a_pixel(truth, archive)
+    # A file without rows says of its micrograph that there is nothing on it.
+    described = {_home(Path(file).name, archive, known) for file in known.files} | set(home.values())
+    judged = frozenset(name for name in described if name is not None)
+    notices = {
+        f"{len(found) - len(placed)} known positions are on {_listed(strangers)}, of which there is no "
+        "micrograph; they are left out": len(strangers),
+        f"{int((~inside).sum())} known positions lie outside their micrograph; they are left out": (
+            not inside.all()
+        ),
+        f"nothing is known of {_listed([name for name in archive.names if name not in judged])}; picks there "
+        "are shown and not judged": len(judged) < len(archive.names),
+    }
+    told = tuple(notice for notice, holds in notices.items() if holds)
+    return replace(archive, truth=truth.take(inside), judged=judged, notices=told)
+
+
+def _home(name: str, archive: Archive, known: KnownPositions) -> str | None:
+    """Return the micrograph that a coordinate file, or a name in one, is about."""
+    alone = len(archive.names) == len(known.files) == 1 and name == Path(known.files[0]).name
+    return archive.names[0] if alone else micrograph_of(name, archive.names)
+
+
+def _upright(placed: Picks, archive: Archive, known: KnownPositions) -> Truth:
+    """Turn positions into the frame of the micrographs themselves."""
+    grids = dict(zip(archive.names, archive.grids, strict=True))
+    heights, widths = np.array([grids[name].shape for name in placed["micrograph"]]).reshape(-1, 2).T
+    pixel = archive.grids[0].pixel_size
+    y, x, psi = CoordinateFrame(orientation=known.frame).upright(
+        placed["y"] / pixel, placed["x"] / pixel, placed["psi"], height=heights, width=widths
+    )
+    kept = {name: placed[name] for name in ("micrograph", "class", "rot", "tilt")}
+    declared = {} if known.class_ is None else {"class": np.full(len(placed), known.class_)}
+    return Truth(**{**kept, **declared, "y": y * pixel, "x": x * pixel, "psi": psi % 360.0})
+
+
+def _on_a_pixel(truth: Truth, archive: Archive) -> Mask:
+    grids = dict(zip(archive.names, archive.grids, strict=True))
+    rows = zip(truth["micrograph"], truth["y"], truth["x"], strict=True)
+    return np.array([grids[name].contains(y, x) for name, y, x in rows], bool)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:SPELLED_OUT])
+    return f"{shown} and {len(names) - SPELLED_OUT} more" if len(names) > SPELLED_OUT else shown

@@ -1,0 +1,38 @@
+"""The pixels of real micrographs, one file at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from simkit.core.errors import DataError
+from simkit.core.grid import FloatArray
+from simkit.io.images import ImageFile, open_image
+
+PIXEL_SIZE_TOLERANCE = 0.01
+"""Relative difference between a header's and the scenario's pixel size that is still the same."""
+
+
+def open_matching(file: str | Path, pixel_size: float) -> ImageFile:
+    """Open an image whose header says this pixel size (Å), or none.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, or its header contradicts.
+    """
+    image = open_image(file)
+    declared = image.pixel_size
+    if declared is not None and abs(declared / pixel_size - 1) > PIXEL_SIZE_TOLERANCE:
+        raise DataError(
+            f"the header says {declared:.4g} Å per pixel, the scenario {pixel_size:.4g} Å; "
+            f"correct the scenario's pixel_size (or --set image.pixel_size='{declared:.4g} Å')",
+            str(file),
+        )
+    return image
+
+
+def read_pixels(file: str | Path, pixel_size: float) -> FloatArray:
+    """Return an image's pixels in single precision; see `open_matching`."""
+    return open_matching(file, pixel_size).pixels().astype(np.float32)

@@ -1,0 +1,274 @@
+"""Real micrographs in a scenario: judged like simulated ones, and everything left out is said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+from typer.testing import CliRunner
+
+from simkit.api import load, report, run
+from simkit.cli.app import app
+from simkit.core.errors import DataError, SimkitError
+from simkit.engine.explanation import explain
+from simkit.engine.results import RunResult
+from simkit.reports.page import render
+from simkit.scenario.loading import dump
+from simkit.scenario.spec import Scenario
+
+PIXEL = 4.0
+RING = {"kind": "ring", "radius": "60 Å", "width": "24 Å"}
+SEARCH: dict[str, Any] = {
+    "schema_version": 1,
+    "title": "Rings",
+    "templates": {"ring": {"kind": "shapes", "contrast": "bright", "shapes": [RING]}},
+    "pickers": {"matched": {"kind": "matched_filter", "threshold": {"kind": "fixed", "value": 4.5}}},
+    "score": {"radius": "40 Å"},
+}
+SIMULATION = {
+    **SEARCH,
+    "seed": 4,
+    "replicates": 2,
+    "image": {"shape": [150, 200], "pixel_size": "4 Å", "level": 1.0},
+    "specimen": {
+        "ring": {
+            "unit_cell": {"kind": "shapes", "shapes": [RING]},
+            "lattice": {"kind": "scattered", "count": 8, "min_distance": "180 Å"},
+        }
+    },
+    "noise": {"shot": {"kind": "poisson", "dose": "0.4 e/Å²"}},
+}
+Write = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunResult, Path]:
+    """A simulated run and the directory it left, from which the others take their files."""
+    folder = tmp_path_factory.mktemp("simulated")
+    (folder / "s.yaml").write_text(as_yaml(SIMULATION))
+    result = run(load(folder / "s.yaml"), workers=1)
+    report(result, folder / "run")
+    return result, folder / "run"
+
+
+def as_yaml(data: dict[str, Any]) -> str:
+    import io
+
+    stream = io.StringIO()
+    YAML(typ="safe", pure=True).dump(data, stream)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def write(simulated: tuple[RunResult, Path], tmp_path: Path) -> Write:
+    """Write a scenario over the simulated images, with positions in `positions/`."""
+    result, folder = simulated
+
+    def write(*, keep: slice = slice(None), truth: dict[str, Any] | None = None, **sections: Any) -> Path:
+        positions = tmp_path / "positions"
+        positions.mkdir(exist_ok=True)
+        for name in result.micrograph_names:
+            mine = result.truth.take(result.truth["micrograph"] == name)
+            rows = [f"{x / PIXEL},{y / PIXEL}" for x, y in zip(mine["x"][keep], mine["y"][keep], strict=True)]
+            (positions / f"{name}_picked.csv").write_text("\n".join(["x_px,y_px", *rows]) + "\n")
+        known = {"files": "positions/*.csv", "class": "ring", "complete": True} if truth is None else truth
+        section = {"files": f"{folder}/micrographs/*.mrc", **({"truth": known} if known else {})}
+        scenario = {**SEARCH, "micrographs": section, **sections}
+        file = tmp_path / "real.yaml"
+        file.write_text(as_yaml({key: value for key, value in scenario.items() if value is not None}))
+        return file
+
+    return write
+
+
+def test_read_back_a_simulation_is_judged_as_when_it_was_simulated(
+    simulated: tuple[RunResult, Path], write: Write
+) -> None:
+    """The simulation is the oracle: the same pixels and positions, by way of files."""
+    first, again = simulated[0], run(load(write()), workers=1)
+    assert again.sources
+    assert again.first is None
+    np.testing.assert_array_equal(again.pickers["matched"].picks["x"], first.pickers["matched"].picks["x"])
+    old, new = (r.judgements["matched"].values["ring"] for r in (first, again))
+    assert new["tp"] == old["tp"] > 12
+    # The positions were written as decimals of pixels; angles were not written at all.
+    assert {k: v for k, v in new.items() if "psi" not in k} == pytest.approx(
+        {k: v for k, v in old.items() if "psi" not in k}, abs=1e-9
+    )
+    assert again.scores["notices"] == []
+
+
+def test_workers_and_the_resolved_scenario_change_nothing(write: Write, tmp_path: Path) -> None:
+    scenario = load(write())
+    one, two = (run(scenario, workers=n).scores for n in (1, 2))
+    assert one == two
+    (tmp_path / "again.yaml").write_text(dump(scenario))
+    assert run(load(tmp_path / "again.yaml"), workers=1).scores == one
+
+
+def test_where_particles_may_be_missing_a_pick_is_unlabelled_and_precision_a_bound(write: Write) -> None:
+    known = {"files": "positions/*.csv", "class": "ring", "complete": False}
+    result = run(load(write(keep=slice(0, 5), truth=known)), workers=1)
+    values = result.judgements["matched"].values["all"]
+    picks = len(result.pickers["matched"].picks)
+    assert values["fp"] is None
+    assert values["tp"] == 10
+    assert values["unlabelled"] == picks - 10 > 0
+    assert values["precision"] == 10 / picks
+    page = render(result, command="again")
+    assert "unlabelled" in page
+    assert f"≥ {10 / picks:.4g}" in page
+    assert "precision and F1 are lower bounds" in page
+
+
+def test_the_page_says_what_only_a_simulation_could_show(write: Write) -> None:
+    page = render(run(load(write()), workers=1), command="again")
+    assert "What is not on this page, and why" in page
+    assert "Contrast, dose and noise" not in page
+    assert "By micrograph" in page
+
+
+def test_a_micrograph_of_which_nothing_is_known_is_shown_and_not_judged(write: Write) -> None:
+    known = {"files": "positions/0000_picked.csv", "class": "ring", "complete": True}
+    result = run(load(write(truth=known)), workers=1)
+    assert result.unjudged == {"0001"}
+    (notice,) = result.scores["notices"]
+    assert "nothing is known of 0001" in notice
+    values = result.judgements["matched"].values["all"]
+    here = int((result.pickers["matched"].picks["micrograph"] == "0000").sum())
+    assert values["tp"] + values["fp"] == here
+    assert notice in render(result, command="again")
+
+
+def test_an_empty_list_of_particles_says_that_there_are_none(write: Write, tmp_path: Path) -> None:
+    file = write()
+    (tmp_path / "positions" / "0001_picked.csv").write_text("x_px,y_px\n")
+    result = run(load(file), workers=1)
+    assert result.unjudged == frozenset()
+    here = int((result.pickers["matched"].picks["micrograph"] == "0001").sum())
+    assert result.judgements["matched"].values["all"]["fp"] >= here > 0
+
+
+def test_positions_that_belong_nowhere_are_counted(write: Write, tmp_path: Path) -> None:
+    file = write()
+    (tmp_path / "positions" / "0009_picked.csv").write_text("x_px,y_px\n5,5\n6,6\n")
+    with (tmp_path / "positions" / "0000_picked.csv").open("a") as stream:
+        stream.write("500,3\n")
+    outside, stranger = sorted(run(load(file), workers=1).scores["notices"], reverse=True)
+    assert stranger.startswith("1 known positions lie outside") or outside.startswith("2 known positions")
+    assert {stranger.split()[0], outside.split()[0]} == {"1", "2"}
+
+
+def test_without_truth_picks_are_shown_and_not_judged(write: Write) -> None:
+    result = run(load(write(truth={}, score=None)), workers=1)
+    assert not result.judgements
+    assert "nothing says how many are right" in render(result, command="again")
+
+
+@pytest.mark.parametrize("frame", ["flipped-y", "flipped-x", "transposed"])
+def test_positions_in_another_frame_are_turned(write: Write, tmp_path: Path, frame: str) -> None:
+    known = {"files": "positions/*.csv", "class": "ring", "complete": True, "frame": frame}
+    file = write(truth=known)
+    for table in (tmp_path / "positions").glob("*.csv"):
+        rows = [tuple(map(float, row.split(","))) for row in table.read_text().split()[1:]]
+        turned = {
+            "flipped-y": [(x, 149 - y) for x, y in rows],
+            "flipped-x": [(199 - x, y) for x, y in rows],
+            "transposed": [(y, x) for x, y in rows],
+        }[frame]
+        table.write_text("\n".join(["x_px,y_px", *(f"{x},{y}" for x, y in turned)]))
+    assert run(load(file), workers=1).judgements["matched"].values["all"]["recall"] > 0.9
+
+
+def test_the_command_writes_the_list_of_real_files(write: Write, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = CliRunner().invoke(app, ["run", str(write()), "--out", str(out), "--workers", "1"])
+    assert done.exit_code == 0, done.output
+    assert not (out / "micrographs").exists()
+    assert str(load(tmp_path / "real.yaml").micrographs.files[0]) in (out / "micrographs.star").read_text()
+    assert json.loads((out / "scores.json").read_text())["complete_truth"] is True
+
+
+def test_explain_counts_what_there_is(write: Write) -> None:
+    sections = {section.title: dict(section.rows) for section in explain(load(write()))}
+    assert sections["Micrographs"]["files"] == "2, 150 × 200 px"
+    assert sections["Micrographs"]["known particles"].startswith("16 on 2 micrographs")
+    assert "real" in sections["What is not modelled"]["simulation"]
+
+
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ({"noise": {"film": {"kind": "gaussian", "sd": 1}}}, "noise: is of a simulation"),
+        ({"image": {"shape": [8, 8], "pixel_size": "4 Å"}}, "image.shape: the files say how large"),
+        ({"replicates": 3}, "replicates: there are as many micrographs as files"),
+        ({"truth": {}}, "score: there is no truth to score against without `micrographs.truth`"),
+        ({"truth": {"files": "positions/*.csv"}}, "micrographs.truth.complete: is missing"),
+        ({"truth": {"files": "*.box", "complete": True}}, "no file is called"),
+        (
+            {"truth": {"files": "positions/*.csv", "complete": True, "format": "bx"}},
+            "no coordinate format is called 'bx'",
+        ),
+        (
+            {
+                "truth": {"files": "positions/*.csv", "complete": False},
+                "expect": [{"picker": "matched", "metric": "fp", "at_most": 3}],
+            },
+            "there are no false picks, only `unlabelled` ones",
+        ),
+        ({"expect": [{"picker": "matched", "class": "disk", "metric": "tp", "at_least": 1}]}, "no 'disk'"),
+    ],
+)
+def test_what_cannot_be_right_is_located(write: Write, sections: dict[str, Any], words: str) -> None:
+    with pytest.raises(SimkitError) as raised:
+        load(write(**sections))
+    assert words in str(raised.value)
+    assert "real.yaml:" in str(raised.value)
+
+
+def test_a_header_that_contradicts_is_an_error(write: Write) -> None:
+    with pytest.raises(DataError, match="header says 4 Å per pixel, the scenario 5 Å"):
+        run(load(write(image={"pixel_size": "5 Å"})), workers=1)
+
+
+def test_a_pixel_size_that_nobody_says_is_asked_for(write: Write, tmp_path: Path) -> None:
+    np.save(tmp_path / "plain.npy", np.zeros((40, 50)))
+    with pytest.raises(SimkitError, match="does not say how large its pixels are; write for example"):
+        load(write(micrographs={"files": "plain.npy"}, score=None))
+
+
+def test_two_micrographs_of_one_name_are_refused(write: Write, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        np.save(tmp_path / folder / "one.npy", np.zeros((40, 50)))
+    with pytest.raises(DataError, match="has the same name"):
+        run(load(write(micrographs={"files": "*/one.npy", "pixel_size": "4 Å"}, score=None)), workers=1)
+
+
+def test_micrographs_may_differ_in_shape(write: Write, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for number, shape in enumerate([(150, 200), (120, 130)]):
+        np.save(tmp_path / f"m{number}.npy", rng.normal(size=shape))
+    result = run(load(write(micrographs={"files": "m*.npy", "pixel_size": "4 Å"}, score=None)), workers=2)
+    assert result.micrograph_names == ("m0", "m1")
+
+
+def test_from_python_a_scenario_is_made_as_from_a_file(simulated: tuple[RunResult, Path]) -> None:
+    files = str(simulated[1] / "micrographs" / "*.mrc")
+    scenario = Scenario.model_validate({"schema_version": 1, "micrographs": {"files": files}})
+    assert scenario.image.pixel_size == PIXEL
+
+
+def test_picking_other_images_needs_none_of_the_scenarios_own(
+    simulated: tuple[RunResult, Path], write: Write, tmp_path: Path
+) -> None:
+    file = write(micrographs={"files": "gone/*.mrc", "pixel_size": "4 Å"})
+    image = simulated[1] / "micrographs" / "0001.mrc"
+    done = CliRunner().invoke(app, ["pick", str(file), str(image), "--out", str(tmp_path / "p.csv")])
+    assert done.exit_code == 0, done.output
+    assert len((tmp_path / "p.csv").read_text().split()) > 8
