@@ -89,7 +89,7 @@ def pick(
 
     from simkit.engine.picking import pick_files
 
-    loaded = load(scenario, overrides)
+    loaded = load(scenario, overrides, search_only=True)
     with locating(loaded.source):
         chosen = picker or _only_picker(loaded.scenario)
         picks, found = pick_files(loaded.scenario, images, chosen, workers=workers or os.cpu_count() or 1)

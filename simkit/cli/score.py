@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simkit.cli.manners import AsJson, Debug, aligned, emit_json, friendly, length, number
+from simkit.cli.manners import AsJson, Debug, aligned, emit_json, friendly, length, note, number
 
 if TYPE_CHECKING:
-    from simkit.core.tables import Picks
+    from collections.abc import Mapping, Sequence
+
+    from simkit.core.tables import Picks, Truth
+    from simkit.engine.results import Value
+    from simkit.io.convention import CoordinateFrame
+
+
+class Frame(StrEnum):
+    """What can have happened to an image before it was picked."""
+
+    UPRIGHT = "upright"
+    FLIPPED_Y = "flipped-y"
+    FLIPPED_X = "flipped-x"
+    TRANSPOSED = "transposed"
+
+
+RESERVED = frozenset({"all", "knows", "oracle"})
+"""Entries of a picker in scores.json that no class can be called."""
 
 
 @friendly
 def score(
-    picks: Annotated[Path, typer.Argument(metavar="PICKS", help="Coordinates to judge, .star or .csv.")],
-    truth: Annotated[
-        Path, typer.Argument(metavar="TRUTH", help="Coordinates that are right, .star or .csv.")
+    picks: Annotated[
+        Path,
+        typer.Argument(metavar="PICKS", help="Coordinates to judge: a file, a folder or a quoted pattern."),
     ],
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="Coordinates that are right, likewise.")],
     radius: Annotated[
         float,
         typer.Option(
@@ -31,7 +52,46 @@ def score(
             "--pixel-size",
             parser=length,
             metavar="LENGTH",
-            help="For coordinates in pixels: '1.5 Å'. It goes before what the files say.",
+            help="Of the micrographs, unbinned: '1.5 Å'. It goes before what the files say.",
+        ),
+    ] = None,
+    frame: Annotated[
+        Frame, typer.Option("--frame", help="What happened to the image of PICKS.")
+    ] = Frame.UPRIGHT,
+    height: Annotated[
+        int | None,
+        typer.Option(
+            "--height", min=1, metavar="PIXELS", help="Of the micrographs, unbinned; for flipped-y."
+        ),
+    ] = None,
+    width: Annotated[
+        int | None,
+        typer.Option("--width", min=1, metavar="PIXELS", help="Of the micrographs, unbinned; for flipped-x."),
+    ] = None,
+    binning: Annotated[
+        float, typer.Option("--binning", metavar="N", help="So many times coarser is the image of PICKS.")
+    ] = 1.0,
+    file_format: Annotated[
+        str | None,
+        typer.Option("--format", metavar="NAME", help="Of PICKS, where it is not told by the files' names."),
+    ] = None,
+    truth_pixel_size: Annotated[
+        float | None,
+        typer.Option(
+            "--truth-pixel-size", parser=length, metavar="LENGTH", help="Of TRUTH, if it is another."
+        ),
+    ] = None,
+    truth_frame: Annotated[
+        Frame, typer.Option("--truth-frame", help="What happened to the image of TRUTH.")
+    ] = Frame.UPRIGHT,
+    truth_binning: Annotated[
+        float,
+        typer.Option("--truth-binning", metavar="N", help="So many times coarser is the image of TRUTH."),
+    ] = 1.0,
+    truth_format: Annotated[
+        str | None,
+        typer.Option(
+            "--truth-format", metavar="NAME", help="Of TRUTH, where it is not told by the files' names."
         ),
     ] = None,
     micrograph: Annotated[
@@ -43,57 +103,164 @@ def score(
 ) -> None:
     """Judge coordinates from any program against known ones.
 
-    Pairs are one to one, within the radius, as many as possible and then as close as possible.
+    Pairs are one to one, within the radius, as many as possible and then as close as possible. Classes are
+    judged one by one where both sides name the same. `simkit list coordinates` tells what the formats mean.
 
-    Example: simkit score picks.star truth.csv --radius '80 Å' --pixel-size '1.5 Å'
+    Example: simkit score 'picks/*.box' truth.csv --radius '80 Å' --pixel-size '1.5 Å'
     """
     from simkit.core.tables import Truth
-    from simkit.engine.scoring import judge_points
-    from simkit.io.coordinates import read_coordinates
+    from simkit.engine.scoring import judge
+    from simkit.matching.conventions import likely_frame
     from simkit.scenario.spec import Score
 
-    found = read_coordinates(picks, pixel_size=pixel_size)
-    right = read_coordinates(truth, pixel_size=pixel_size)
+    found = _read(picks, "PICKS", file_format, _frame(pixel_size, frame, height, width, binning))
+    right = _read(
+        truth,
+        "TRUTH",
+        truth_format,
+        _frame(truth_pixel_size or pixel_size, truth_frame, height, width, truth_binning),
+    )
     if micrograph is not None:
-        found, right = _on(found, micrograph, picks), _on(right, micrograph, truth)
-    found, right = _same_names(found, right, picks, truth)
-    known = Truth(micrograph=right["micrograph"], y=right["y"], x=right["x"], psi=right["psi"])
-    values = dict(judge_points(known, found, radius).values["all"])
-    if as_json:
-        emit_json({"radius": radius, **values})
-    else:
-        units = {
-            name: unit for metric in Score(radius=radius).used_metrics for name, unit in metric.units.items()
-        }
-        typer.echo(aligned([[name, number(value), units[name]] for name, value in values.items()]))
-
-
-def _on(table: Picks, micrograph: str, file: Path) -> Picks:
-    """Return the rows on one micrograph; a table that names none is about that one."""
-    from simkit.core.errors import DataError
-
-    names = table["micrograph"].tolist()
-    if not any(names):
-        return table
-    wanted = [micrograph in (name, Path(name).name, Path(name).stem) for name in names]
-    if not any(wanted):
-        there = ", ".join(sorted(set(names))[:5])
-        raise DataError(f"nothing in it is on the micrograph {micrograph!r}; there are {there}", str(file))
-    return table.take(wanted).replace(micrograph="")
-
-
-def _same_names(found: Picks, right: Picks, picks: Path, truth: Path) -> tuple[Picks, Picks]:
-    """Make both tables call a micrograph the same: by file name, or not at all if there is but one."""
-    from simkit.core.errors import DataError
-
-    names = [{Path(name).stem for name in table["micrograph"].tolist()} for table in (found, right)]
-    if all(len(n) <= 1 for n in names) and (
-        not all(names) or "" in names[0] | names[1] or names[0] == names[1]
-    ):
-        return found.replace(micrograph=""), right.replace(micrograph="")
-    if names[0].isdisjoint(names[1]):
-        raise DataError(
-            f"no micrograph is also in {truth}; say which one is meant with --micrograph", str(picks)
+        found, right = _on(found, micrograph), _on(right, micrograph)
+    found, right = _paired(found, right)
+    known = Truth(**{name: right.table[name] for name in ("micrograph", "class", "y", "x", "psi")})
+    classes = _shared_classes(known, found.table)
+    if not classes:
+        known, found = (
+            known.replace(**{"class": ""}),
+            Side(found.path, found.table.replace(**{"class": ""}), ()),
         )
-    stems = [[Path(name).stem for name in table["micrograph"].tolist()] for table in (found, right)]
-    return found.replace(micrograph=stems[0]), right.replace(micrograph=stems[1])
+    if suspicion := likely_frame(known, found.table, radius=radius, pixel_size=pixel_size):
+        note(suspicion.sentence)
+    settings = Score(radius=radius)
+    judged = judge(known, found.table, settings, classes=classes, symmetry={}, ndim=2)
+    if as_json:
+        emit_json({"knows": list(judged.knows), "oracle": judged.oracle, **judged.values})
+    else:
+        units = {name: unit for metric in settings.used_metrics for name, unit in metric.units.items()}
+        typer.echo(_table(judged.values, units))
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of the comparison.
+
+    Attributes
+    ----------
+    path : Path
+        As it was named.
+    table : Picks
+        In Å; `micrograph` is "" throughout where nothing is said of it.
+    micrographs : tuple of str
+        All it knows of, those without a point too.
+    """
+
+    path: Path
+    table: Picks
+    micrographs: tuple[str, ...]
+
+
+def _frame(
+    pixel_size: float | None, orientation: Frame, height: int | None, width: int | None, binning: float
+) -> CoordinateFrame:
+    from simkit.io.coordinates import CoordinateFrame
+
+    try:
+        return CoordinateFrame(pixel_size, orientation.value, height, width, binning)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _read(path: Path, side: str, file_format: str | None, frame: CoordinateFrame) -> Side:
+    """Read a side; where it is several files, those that name no micrograph are named after."""
+    from simkit.core.tables import Picks
+    from simkit.io.coordinates import coordinate_files, read_coordinate_set, read_coordinates
+
+    files = coordinate_files(path, format=file_format)
+    if len(files) == 1:
+        tables = [read_coordinates(files[0], frame=frame, format=file_format)]
+    else:
+        tables = [read_coordinate_set(file, frame=frame, format=file_format) for file in files]
+    if empty := [file.name for file, table in zip(files, tables, strict=True) if not len(table)]:
+        note(f"{side}: no points in {_few(empty)}")
+    named = [
+        set(table["micrograph"].tolist()) or ({file.name} if len(files) > 1 else set())
+        for file, table in zip(files, tables, strict=True)
+    ]
+    doubled = Counter(name for names in named for name in names)
+    if twice := [name for name, count in doubled.items() if count > 1]:
+        note(f"{side}: several files are about {_few(twice)}; their points are taken together")
+    return Side(path, Picks.concat(tables), tuple(sorted(set().union(*named))))
+
+
+def _on(side: Side, micrograph: str) -> Side:
+    """Return the points on one micrograph; a side that names none is about that one."""
+    from simkit.core.errors import DataError
+    from simkit.io.names import micrograph_of
+
+    if not any(side.micrographs):
+        return side
+    wanted = {
+        name
+        for name in side.micrographs
+        if micrograph_of(name, [micrograph]) or micrograph == Path(name).stem
+    }
+    if not wanted:
+        raise DataError(
+            f"nothing in it is on the micrograph {micrograph!r}; there are {_few(side.micrographs)}",
+            str(side.path),
+        )
+    rows = [name in wanted for name in side.table["micrograph"].tolist()]
+    return Side(side.path, side.table.take(rows).replace(micrograph=""), ("",))
+
+
+def _paired(found: Side, right: Side) -> tuple[Side, Side]:
+    """Make both sides call a micrograph the same, and say which are on one side only.
+
+    A truth without picks is missed; a pick on a micrograph without truth is not judged.
+    """
+    from simkit.core.errors import DataError
+    from simkit.io.names import same_micrographs
+
+    nameless = [not any(side.micrographs) for side in (found, right)]
+    if any(nameless) and all(len(side.micrographs) <= 1 for side in (found, right)):
+        return _renamed(found, {}), _renamed(right, {})
+    truth_of = {} if any(nameless) else same_micrographs(found.micrographs, right.micrographs)
+    if not truth_of and found.micrographs and right.micrographs:
+        raise DataError(
+            f"no micrograph is also in {right.path}; say which one is meant with --micrograph",
+            str(found.path),
+        )
+    counts = Counter(right.table["micrograph"].tolist())
+    if missed := [name for name in right.micrographs if name not in truth_of.values()]:
+        lost = sum(counts[name] for name in missed)
+        note(f"TRUTH alone knows {_few(missed)}: the {lost} particles there are counted as missed")
+    judged = [name in truth_of for name in found.table["micrograph"].tolist()]
+    if strange := [name for name in found.micrographs if name not in truth_of]:
+        note(f"PICKS alone knows {_few(strange)}: the {judged.count(False)} picks there are not judged")
+    return _renamed(replace(found, table=found.table.take(judged)), truth_of), right
+
+
+def _renamed(side: Side, names: Mapping[str, str]) -> Side:
+    called = [names.get(name, "") for name in side.table["micrograph"].tolist()]
+    return replace(side, table=side.table.replace(micrograph=called))
+
+
+def _shared_classes(truth: Truth, picks: Picks) -> tuple[str, ...]:
+    """Return the classes of the truth where both sides speak of the same ones, and say where they do not."""
+    sides = [sorted(set(table["class"].tolist()) - {""}) for table in (truth, picks)]
+    if set(sides[0]) & set(sides[1]):
+        return tuple(name for name in sides[0] if name not in RESERVED)
+    if all(sides):
+        note(f"TRUTH has the classes {_few(sides[0])} and PICKS {_few(sides[1])}: judged blind to class")
+    return ()
+
+
+def _table(values: Mapping[str, Mapping[str, Value]], units: Mapping[str, str]) -> str:
+    rows = [[name, *(number(of[name]) for of in values.values()), units[name]] for name in values["all"]]
+    return aligned([["", *values, ""], *rows] if len(values) > 1 else rows)
+
+
+def _few(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

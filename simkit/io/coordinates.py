@@ -1,7 +1,7 @@
-"""Coordinates of any program, as Picks in Å: the registry of formats, and reading and writing through it.
+"""Coordinates of any program, as Picks in Å: reading and writing files and sets of files.
 
-`FORMATS` says of each format what its numbers mean, and `simkit.io.convention` applies exactly that, both
-ways. What a file leaves open, its pixel size or that the image was flipped, is in a `CoordinateFrame`.
+What the numbers of a format mean stands in `simkit.io.formats`. What a file leaves open, its pixel size or
+that the image was flipped, is in a `CoordinateFrame`: it is asked for, never guessed.
 """
 
 from __future__ import annotations
@@ -14,190 +14,16 @@ from pathlib import Path
 from simkit.core.errors import DataError
 from simkit.core.tables import Picks, Truth
 from simkit.io.atomic import write_bytes_atomic
-from simkit.io.box import read_box, write_box
-from simkit.io.cbox import read_cbox, write_cbox
-from simkit.io.convention import HOLDABLE, Format, Shape, to_picks, to_raw
 from simkit.io.convention import CoordinateFrame as CoordinateFrame
-from simkit.io.cryosparc import read_cs, write_cs
-from simkit.io.csv_tables import read_csv, write_csv
-from simkit.io.eman_json import read_eman_json, write_eman_json
+from simkit.io.convention import Format, Shape, to_picks, to_raw
+from simkit.io.formats import FORMATS as FORMATS
+from simkit.io.formats import HEADLESS, SUFFIXES, format_named
+from simkit.io.formats import describe_formats as describe_formats
 from simkit.io.names import stem
-from simkit.io.star import DECIMALS, read_star, write_star
-from simkit.io.topaz import read_topaz, write_topaz
+from simkit.io.star import listed_files
 
-FORMATS: tuple[Format, ...] = (
-    Format(
-        name="gautomatch",
-        title="Gautomatch STAR",
-        suffixes=("_automatch.star",),
-        position="centre",
-        first_pixel=0,
-        y_axis="down",
-        unit="pixel",
-        psi_sign=-1,
-        first_class=0,
-        holds=frozenset({"score", "psi", "class"}),
-        decimals=None,
-        source="written for RELION to read: ψ is taken to be RELION's, and only classes count from 0",
-        read=read_star,
-        write=None,
-    ),
-    Format(
-        name="relion",
-        title="RELION STAR",
-        suffixes=(".star",),
-        position="centre",
-        first_pixel=0,
-        y_axis="down",
-        unit="pixel",
-        psi_sign=-1,
-        first_class=1,
-        holds=frozenset(HOLDABLE),
-        decimals=DECIMALS,
-        source="RELION 5: autopicker.cpp, preprocessing.cpp, euler.cpp; see simkit.io.star",
-        read=read_star,
-        write=write_star,
-    ),
-    Format(
-        name="box",
-        title="EMAN1 box",
-        suffixes=(".box",),
-        position="corner + n // 2",
-        first_pixel=0,
-        y_axis="down",
-        unit="pixel",
-        psi_sign=0,
-        first_class=None,
-        holds=frozenset({"score"}),
-        decimals=0,
-        source="RELION preprocessing.cpp (x + w / 2 in integers), topaz conversions.py (x + w // 2)",
-        read=read_box,
-        write=write_box,
-    ),
-    Format(
-        name="eman2",
-        title="EMAN2 JSON",
-        suffixes=(".json",),
-        position="centre",
-        first_pixel=0,
-        y_axis="down",
-        unit="pixel",
-        psi_sign=0,
-        first_class=None,
-        holds=frozenset({"score"}),
-        decimals=None,
-        source="e2boxer; topaz conversions.py (coordinates_to_eman2_json)",
-        read=read_eman_json,
-        write=write_eman_json,
-    ),
-    Format(
-        name="cryolo",
-        title="crYOLO cbox",
-        suffixes=(".cbox",),
-        position="corner + n / 2",
-        first_pixel=0,
-        y_axis="down",
-        unit="pixel",
-        psi_sign=0,
-        first_class=None,
-        holds=frozenset({"score"}),
-        decimals=None,
-        source="crYOLO CoordsIO.py (lower left corner; STAR is x + w / 2)",
-        read=read_cbox,
-        write=write_cbox,
-    ),
-    Format(
-        name="cryosparc",
-        title="cryoSPARC cs",
-        suffixes=(".cs",),
-        position="centre",
-        first_pixel=0,
-        y_axis="up",
-        unit="fraction",
-        psi_sign=0,
-        first_class=0,
-        holds=frozenset({"micrograph", "score", "class"}),
-        decimals=None,
-        source="pyem cryosparc2.py; half a pixel of the searched image is open, see simkit.io.cryosparc",
-        read=read_cs,
-        write=write_cs,
-    ),
-    Format(
-        name="topaz",
-        title="topaz table",
-        suffixes=(".txt",),
-        position="centre",
-        first_pixel=0,
-        y_axis="down",
-        unit="pixel",
-        psi_sign=0,
-        first_class=None,
-        holds=frozenset({"micrograph", "score"}),
-        decimals=0,
-        source="topaz files.py and extract.py",
-        read=read_topaz,
-        write=write_topaz,
-        recognises=lambda file, head: head.startswith(b"image_name"),
-    ),
-    Format(
-        name="csv",
-        title="CSV or TSV",
-        suffixes=(".csv", ".tsv", ".txt"),
-        position="centre",
-        first_pixel=0,
-        y_axis="down",
-        unit="pixel or Å",
-        psi_sign=1,
-        first_class=None,
-        holds=frozenset({"micrograph", "score", "psi", "class", "class name", "template", "view"}),
-        decimals=None,
-        source="simkit's own headers; X-Coordinate, Y-Coordinate as CryoPPP's experts write",
-        read=read_csv,
-        write=write_csv,
-    ),
-)
-"""Every format, the more particular suffix before the more general one."""
-
-SUFFIXES = tuple(dict.fromkeys(suffix for form in FORMATS for suffix in form.suffixes))
-
-HEADLESS = frozenset({"box", "cryolo"})
-"""Formats without a header: a file of 0 bytes is what their programs write when they find nothing."""
-
-
-def format_named(name: str) -> Format:
-    """Return a format of the registry.
-
-    Raises
-    ------
-    ValueError
-        If there is none of that name.
-    """
-    for form in FORMATS:
-        if form.name == name:
-            return form
-    raise ValueError(
-        f"there is no coordinate format {name!r}; there are {', '.join(f.name for f in FORMATS)}"
-    )
-
-
-def describe_formats() -> dict[str, str]:
-    """Return format → a line about its conventions."""
-    return {form.name: _described(form) for form in FORMATS}
-
-
-def _described(form: Format) -> str:
-    y_axis = "y down" if form.y_axis == "down" else "y from the bottom"
-    psi = {1: "angle ψ", -1: "angle −ψ", 0: "no angle"}[form.psi_sign]
-    classes = "" if form.first_class is None else f", classes from {form.first_class}"
-    lacking = [thing for thing in HOLDABLE if thing not in form.holds]
-    parts = [
-        f"{form.title} ({' '.join(form.suffixes)}): {form.position}, {form.unit}, "
-        f"first pixel {form.first_pixel}, {y_axis}, {psi}{classes}",
-        *([f"cannot hold {', '.join(lacking)}"] if lacking else []),
-        *(["read only"] if form.write is None else []),
-        f"from {form.source}",
-    ]
-    return "; ".join(parts)
+HEAD = 512
+"""Bytes by which formats of the same suffix are told apart."""
 
 
 def read_coordinates(
@@ -212,7 +38,8 @@ def read_coordinates(
     Parameters
     ----------
     path : str or Path
-        The suffix, and where formats share one the content, names the format; see `FORMATS`.
+        The suffix, and where formats share one the content, names the format; see `FORMATS`. RELION's
+        ``autopick.star``, a list of coordinate files, stands for the files that it lists.
     pixel_size : float, optional
         Å, for positions in pixels; it goes before what the frame and the file say.
     frame : CoordinateFrame, optional
@@ -229,12 +56,27 @@ def read_coordinates(
     if pixel_size is not None:
         used = replace(used, pixel_size=pixel_size)
     try:
-        form = _format_of(file, format)
+        form, head = _format_of(file, format)
+        if form.name == "relion" and b"data_coordinate_files" in head:
+            return _read_listed(file, used)
         return to_picks(form.read(file), form, used, str(file))
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror})", str(file)) from error
     except UnicodeDecodeError as error:
         raise DataError("not a text file in UTF-8", str(file)) from error
+
+
+def _read_listed(file: Path, frame: CoordinateFrame) -> Picks:
+    """Read the files of a list; they are named as seen from RELION's project directory, which is above."""
+    tables = []
+    for micrograph, name in listed_files(file).items():
+        places = [folder / name for folder in (file.absolute().parent, *file.absolute().parents)]
+        found = next((place for place in places if place.is_file() and place != file.absolute()), None)
+        if found is None:
+            raise DataError(f"it lists {name}, which is in no folder above it", str(file))
+        table = read_coordinates(found, frame=frame)
+        tables.append(table.replace(micrograph=[micrograph] * len(table)))
+    return Picks.concat(tables)
 
 
 def read_coordinate_set(
@@ -310,8 +152,8 @@ def _named(format: str, file: Path) -> Format:
         raise DataError(str(error), str(file)) from error
 
 
-def _format_of(file: Path, format: str | None) -> Format:
-    """Return the format of an existing file."""
+def _format_of(file: Path, format: str | None) -> tuple[Format, bytes]:
+    """Return the format of an existing file, and its first bytes."""
     possible = _by_suffix(file) if format is None else [_named(format, file)]
     if not possible:
         raise DataError(
@@ -321,11 +163,11 @@ def _format_of(file: Path, format: str | None) -> Format:
     if not file.is_file():
         raise DataError("there is no such file", str(file))
     with file.open("rb") as stream:
-        head = stream.read(256)
+        head = stream.read(HEAD)
     form = next((form for form in possible if form.recognises(file, head)), possible[-1])
     if not head and form.name not in HEADLESS:
         raise DataError(f"the file is empty; a {form.title} without picks still has its header", str(file))
-    return form
+    return form, head
 
 
 def _by_suffix(file: Path) -> list[Format]:
@@ -430,7 +272,10 @@ def writable_format(file: Path, format: str | None = None) -> Format:
         If no format that is written ends like that.
     """
     if format is not None:
-        return _named(format, file)
+        form = _named(format, file)
+        if form.write is None:
+            raise DataError(f"{form.title} is only read; write relion instead", str(file))
+        return form
     written = {form.suffixes[0]: form for form in FORMATS if form.write is not None}
     for suffix, form in written.items():
         if file.name.lower().endswith(suffix):

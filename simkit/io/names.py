@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from pathlib import PurePath
+from string import ascii_letters, digits
 
 _COMPRESSED = frozenset({".gz", ".bz2", ".xz", ".zst"})
 _SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]*")
@@ -64,3 +66,29 @@ def _longest(name: str, micrographs: Sequence[str], stem_of: Callable[[str], str
 
 def _begins(name: str, start: str) -> bool:
     return bool(start) and name.startswith(start) and not name[len(start) : len(start) + 1].isalnum()
+
+
+def same_micrographs(names: Sequence[str], others: Sequence[str]) -> dict[str, str]:
+    """Return what two sets of coordinates call the same micrograph: name → other name.
+
+    One name belongs to the other, by `micrograph_of`; or, where none does, both do once what all names of a
+    set end in is left out, as of ``mic_1.crYOLO.box, mic_2.crYOLO.box`` and ``mic_1.expert.csv, …``.
+    """
+    backwards = {name: other for other in others if (name := micrograph_of(other, names))}
+    direct = {name: other for name in names if (other := micrograph_of(name, others) or backwards.get(name))}
+    if direct:
+        return direct
+    bare = dict(zip(_without_ending(others), others, strict=True))
+    pairs = zip(names, _without_ending(names), strict=True)
+    return {name: bare[known] for name, short in pairs if (known := micrograph_of(short, list(bare)))}
+
+
+def _without_ending(names: Sequence[str]) -> list[str]:
+    """Leave out what all names end in, from a sign on that is no letter and no digit."""
+    ending = ""
+    if len(set(names)) > 1:
+        same = takewhile(
+            lambda signs: len(set(signs)) == 1, zip(*(name[::-1] for name in names), strict=False)
+        )
+        ending = "".join(signs[0] for signs in same)[::-1].lstrip(ascii_letters + digits)
+    return [name.removesuffix(ending) for name in names]

@@ -150,6 +150,23 @@ def read_star(file: Path) -> RawPoints:
     )
 
 
+def listed_files(file: Path) -> dict[str, str]:
+    """Return micrograph → coordinate file of a list such as RELION's ``autopick.star``.
+
+    Raises
+    ------
+    DataError
+        If it is none.
+    """
+    rows = find_loop(read_document(file), "_rlnMicrographCoordinates", file)
+    names, files = (
+        rows.text(tag) if rows else None for tag in ("_rlnMicrographName", "_rlnMicrographCoordinates")
+    )
+    if names is None or files is None:
+        raise DataError("it has no columns rlnMicrographName and rlnMicrographCoordinates", str(file))
+    return dict(zip(names, files, strict=True))
+
+
 def _position(rows: Loop, tag: str) -> FloatArray:
     pixels = rows.numbers(tag, coordinate)
     if pixels is None:

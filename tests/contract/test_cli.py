@@ -102,6 +102,7 @@ def test_a_run_prints_its_verdict_and_leaves_its_files(simkit):
     expected = "report.html scores.json scores.csv truth.star truth.csv picks/ncc.star picks/ncc.csv"
     expected += " scenario.yaml provenance.json micrographs/0000.mrc micrographs.star"
     expected += " truth_coordinates.star truth/0000.star picks/ncc_coordinates.star picks/ncc/0000.star"
+    expected += " truth_coordinates.star truth/0000.star picks/ncc_coordinates.star picks/ncc/0000.star"
     assert set(expected.split()) == set(files_of(Path("reports/small")))
 
 
