@@ -190,7 +190,7 @@ def elect(field: Field, frame: Frame) -> tuple[FloatArray, FloatArray | None, in
     votes = np.stack([points[:, axis][pick] + field.truth[:, axis][truth] for axis in flipped])
     if votes.size == 0:
         return sums[0], None, 1
-    sums[:, flipped] = _densest(votes, field.radius)
+    sums[:, flipped] = densest(votes, field.radius)
     places = np.prod(1 + PLACES * np.ptp(votes, axis=1) / field.radius)
     return sums[0], sums[1], int(min(pairs, places))
 
@@ -228,7 +228,7 @@ def _ballots(field: Field, points: FloatArray, axis: int | None) -> tuple[Indice
     return pick, order[np.repeat(first[: len(counts)], counts) + turn], total
 
 
-def _densest(votes: FloatArray, radius: float) -> FloatArray:
+def densest(votes: FloatArray, radius: float) -> FloatArray:
     """Return the centres (2, d) of the two windows, two radii wide and apart, with most votes (d, n)."""
     lowest = votes.min(axis=1)
     width = np.maximum(radius, np.ptp(votes, axis=1) / MOST_CELLS)
