@@ -13,6 +13,7 @@ from simkit.audit.base import Audit, Evidence, Measurement, Panel, Series, Speci
 from simkit.core import fourier
 from simkit.core.errors import ScenarioError
 from simkit.core.grid import ComplexArray, FloatArray, Grid
+from simkit.core.net import reciprocal
 from simkit.core.quantity import Count
 
 SPOT_RADIUS = 2.0
@@ -29,11 +30,6 @@ BORDER = 0.1
 
 FAINTEST = 1e-12
 """Share of the strongest power below which the picture shows the same grey."""
-
-
-def reciprocal(basis: FloatArray) -> FloatArray:
-    """Return the reciprocal basis a*ᵢ (one a row, 1/Å), for which a*ᵢ · aⱼ = δᵢⱼ."""
-    return np.linalg.inv(basis).T
 
 
 class ReciprocalLattice(Audit):

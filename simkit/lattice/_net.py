@@ -12,11 +12,12 @@ from pydantic_core import PydanticCustomError
 
 from simkit.core.errors import ScenarioError
 from simkit.core.grid import FloatArray, Grid
+from simkit.core.net import net_points
 from simkit.core.quantity import Angle, PositiveLength
 from simkit.core.spec import Spec
 from simkit.core.tables import Placements
 from simkit.core.vector import Vector
-from simkit.lattice.base import Lattice, reduced
+from simkit.lattice.base import Lattice
 
 MOST_COPIES = 2_000_000
 """More copies than this in one image are taken for a slip of the unit."""
@@ -44,40 +45,6 @@ def basis_vectors(*, a: float, b: float, gamma: float, rotation: float = 0.0) ->
     """
     turns = np.deg2rad([rotation, rotation + gamma])
     return np.array([[a], [b]]) * np.stack([np.sin(turns), np.cos(turns)], axis=1)
-
-
-def net_points(
-    basis: FloatArray, *, origin: Sequence[float], lower: FloatArray, upper: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """List the points of a net within a box.
-
-    Parameters
-    ----------
-    basis : array, shape (ndim, ndim)
-        Lattice vectors, one a row, in Å.
-    origin : sequence of float
-        Position of the point (0, 0).
-    lower, upper : array, shape (ndim,)
-        Corners of the box: lower ≤ position < upper.
-
-    Returns
-    -------
-    positions, indices : arrays, shape (n, ndim)
-        Å, and the integers that multiply each lattice vector.
-    """
-    # Of the shortest basis no more points must be looked at than the box, padded, can hold.
-    short = reduced(basis)
-    corners = np.stack(np.meshgrid(*zip(lower, upper, strict=True)), axis=-1).reshape(-1, len(basis))
-    reach = (corners - origin) @ np.linalg.inv(short)
-    ranges = [
-        np.arange(first, last + 1)
-        for first, last in zip(np.floor(reach.min(axis=0)), np.ceil(reach.max(axis=0)), strict=True)
-    ]
-    steps = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, len(basis))
-    positions = np.asarray(origin) + steps @ short
-    kept = np.all((positions >= lower) & (positions < upper), axis=1)
-    indices = np.round(steps[kept] @ short @ np.linalg.inv(basis))
-    return positions[kept], indices
 
 
 def points_in_image(

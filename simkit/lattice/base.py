@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from simkit.core.grid import FloatArray, Grid
+from simkit.core.net import reduced
 from simkit.core.spec import Spec
 from simkit.core.tables import Placements
 
@@ -56,16 +57,3 @@ class Lattice(Spec):
             return None
         steps = np.array([s for s in itertools.product((-1, 0, 1), repeat=len(self.basis)) if any(s)])
         return float(np.linalg.norm(steps @ reduced(self.basis), axis=1).min())
-
-
-def reduced(basis: FloatArray) -> FloatArray:
-    """Return the shortest basis of the same net (Gauss–Lagrange reduction)."""
-    if len(basis) == 1:
-        return basis
-    a, b = sorted(basis, key=lambda v: float(v @ v))
-    while True:
-        b = b - round(float(a @ b) / float(a @ a)) * a
-        # Only a shorter vector goes on: a tie, decided by rounding, would swap for ever.
-        if b @ b >= a @ a:
-            return np.array([a, b])
-        a, b = b, a
