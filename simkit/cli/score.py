@@ -231,6 +231,9 @@ def _paired(found: Side, right: Side) -> tuple[Side, Side]:
             f"no micrograph is also in {right.path}; say which one is meant with --micrograph",
             str(found.path),
         )
+    for known in dict.fromkeys(truth_of.values()):
+        if len(alike := [name for name, other in truth_of.items() if other == known]) > 1:
+            note(f"PICKS: {_few(alike)} are all about {known}; their points are taken together")
     counts = Counter(right.table["micrograph"].tolist())
     if missed := [name for name in right.micrographs if name not in truth_of.values()]:
         lost = sum(counts[name] for name in missed)

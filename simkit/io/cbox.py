@@ -69,11 +69,11 @@ def _column(loop: Loop, tag: str, parse: Callable[..., float], *, optional: bool
         if optional:
             return np.full(len(loop), np.nan)
         raise DataError(f"the column {tag[1:]} is missing", str(loop.file), loop.line)
-    values = (
-        np.nan if optional and text == NOTHING else loop.parsed(parse, tag, row)
+    values = [
+        np.nan if optional and text == NOTHING else loop.parsed(parse, tag, row, text)
         for row, text in enumerate(texts)
-    )
-    return np.fromiter(values, float, len(texts))
+    ]
+    return np.array(values, float)
 
 
 def write_cbox(raw: RawPoints) -> bytes:

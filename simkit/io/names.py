@@ -7,6 +7,7 @@ puts a number before it, ``008578565574161745010_mic_10.mrc``.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Sequence
 from itertools import takewhile
@@ -18,6 +19,7 @@ _SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]*")
 _UID = re.compile(r"^\d+_(?=.)")
 
 
+@functools.lru_cache(maxsize=1 << 17)
 def stem(micrograph: str) -> str:
     """Return a micrograph's name without folders and suffix; ``.02`` of a time of day is no suffix."""
     name = PurePath(micrograph)
@@ -49,19 +51,22 @@ def micrograph_of(file_or_name: str | PurePath, micrographs: Sequence[str]) -> s
     if str(file_or_name) in micrographs:
         return str(file_or_name)
     name = PurePath(file_or_name).name
-    return (
-        _longest(name, micrographs, stem)
-        or _longest(_UID.sub("", name), micrographs, stem)
-        or _longest(name, micrographs, lambda micrograph: _UID.sub("", stem(micrograph)))
-    )
+    for start, stem_of in ((name, stem), (_UID.sub("", name), stem), (name, _stem_without_uid)):
+        if best := _longest(start, micrographs, stem_of):
+            return best[0] if len(best) == 1 else None
+    return None
 
 
-def _longest(name: str, micrographs: Sequence[str], stem_of: Callable[[str], str]) -> str | None:
+@functools.lru_cache(maxsize=1 << 17)
+def _stem_without_uid(micrograph: str) -> str:
+    return _UID.sub("", stem(micrograph))
+
+
+def _longest(name: str, micrographs: Sequence[str], stem_of: Callable[[str], str]) -> list[str]:
     fitting = {micrograph: stem_of(micrograph) for micrograph in micrographs}
     fitting = {micrograph: start for micrograph, start in fitting.items() if _begins(name, start)}
     longest = max(map(len, fitting.values()), default=0)
-    best = [micrograph for micrograph, start in fitting.items() if len(start) == longest]
-    return best[0] if len(best) == 1 else None
+    return [micrograph for micrograph, start in fitting.items() if len(start) == longest]
 
 
 def _begins(name: str, start: str) -> bool:

@@ -92,12 +92,11 @@ class Loop:
         texts = self.text(tag)
         if texts is None:
             return None
-        values = np.fromiter((self.parsed(parse, tag, row) for row in range(len(texts))), float, len(texts))
+        values = np.array([self.parsed(parse, tag, row, text) for row, text in enumerate(texts)], float)
         return np.where(values == ABSENT, np.nan, values)
 
-    def parsed(self, parse: Callable[..., float], tag: str, row: int) -> float:
+    def parsed(self, parse: Callable[..., float], tag: str, row: int, text: str) -> float:
         """Read one value; the line is looked up only if it is wrong."""
-        text = cif.as_string(self.loop.values[self.loop.tags.index(tag) + row * self.loop.width()])
         try:
             return parse(text, tag[1:], str(self.file))
         except DataError as error:

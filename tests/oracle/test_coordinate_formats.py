@@ -375,6 +375,7 @@ def test_a_frame_asks_for_what_it_needs(tmp_path: Path) -> None:
         ("a.star", ["1_a.mrc", "2_a.mrc"], None),
         ("a.star", ["x/a.mrc", "y/a.mrc"], None),
         ("x/a.mrc", ["x/a.mrc", "y/a.mrc"], "x/a.mrc"),
+        ("1_a.star", ["x/1_a.mrc", "y/1_a.mrc", "a.mrc"], None),
         ("a.star", [], None),
         ("a.star", [""], None),
     ],
