@@ -11,6 +11,7 @@ from simkit.cli.manners import AsJson, Debug, aligned, emit_json, friendly
 
 FAMILIES = (
     "unit_cell",
+    "view",
     "lattice",
     "shape",
     "background",

@@ -18,6 +18,8 @@ from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaH
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
+from simkit.core.symmetry import is_cyclic, is_point_group
+
 UNITS_REQUIRED = {"units": "required"}
 """Validation context under which a bare number is refused."""
 
@@ -177,20 +179,20 @@ Count = Annotated[int, Strict(), Field(ge=1)]
 Index = Annotated[int, Strict(), Field(ge=0)]
 
 
-def _cyclic(symmetry: str) -> str:
-    if not re.fullmatch(r"C[1-9]\d{0,2}", symmetry):
+def _point_group(symmetry: str) -> str:
+    if not is_point_group(symmetry):
         raise PydanticCustomError(
-            "symmetry", "{text} is not a cyclic symmetry; write C1, C2, C5 …", {"text": repr(symmetry)}
+            "symmetry", "{text} is not a point group; write C1, C5, D7, T, O or I", {"text": repr(symmetry)}
         )
     return symmetry
 
 
-Symmetry = Annotated[str, AfterValidator(_cyclic)]
+Symmetry = Annotated[str, AfterValidator(_point_group)]
 
 
 def fold(symmetry: str) -> int:
-    """Return n of the cyclic group Cn: how often the particle repeats in one turn."""
-    return int(symmetry[1:])
+    """Return n of Cn, how often a flat particle repeats in one turn; 1 of a group that only solids have."""
+    return int(symmetry[1:]) if is_cyclic(symmetry) else 1
 
 
 def wrap_angle(angle: Any, period: Any = 360.0) -> Any:

@@ -74,7 +74,9 @@ def not_modelled(scenario: Scenario) -> list[tuple[str, str]]:
         )
         rows.append(("ice", "the solvent is featureless; no ice crystals, no contamination"))
     if any(species.unit_cell.solid for species in scenario.specimen.values()):
-        rows.append(("particles", "all alike and whole: no other conformations, no broken ones, no aggregates"))
+        rows.append(
+            ("particles", "all alike and whole: no other conformations, no broken ones, no aggregates")
+        )
     if not any(member.counts for member in scenario.noise.values()):
         rows.append(("dose", "no electrons are counted: noise is not that of a dose"))
     else:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from simkit.core import fourier
 from simkit.core.grid import ComplexArray, FloatArray, Grid
+from simkit.core.orientation import View
+from simkit.core.tables import Placements
 from simkit.scenario.spec import Scenario, Species
 from simkit.template.base import Optics, Subject
 from simkit.theory.electron import interaction_constant
@@ -52,36 +56,59 @@ def subjects(scenario: Scenario) -> dict[str, Subject]:
 
 
 def _subject(species: Species, sigma: float | None) -> Subject:
-    def spectrum(grid: Grid, angle: float) -> ComplexArray:
-        return species.unit_cell.spectrum(grid, angle=angle, interaction=sigma)
+    cell = species.unit_cell
+    typical = cell.typical_views
 
-    return Subject(spectrum=spectrum, support=species.unit_cell.support, symmetry=species.symmetry)
+    def spectra(grid: Grid, angles: FloatArray, view: View | None) -> Iterator[ComplexArray]:
+        rot, tilt = view or typical[0]
+        nowhere = np.zeros(len(angles))
+        copies = Placements.at(nowhere, nowhere, psi=angles, rot=rot, tilt=tilt)
+        return cell.spectra(grid, copies, interaction=sigma)
+
+    return Subject(
+        spectra=spectra,
+        support=cell.support,
+        symmetry=species.symmetry,
+        solid=cell.solid,
+        view=typical[0] if cell.solid and len(typical) == 1 else None,
+    )
 
 
-def image_of_copy(scenario: Scenario, species: str) -> tuple[FloatArray, Grid]:
+def images_of_copy(scenario: Scenario, species: str) -> tuple[FloatArray, Grid]:
     """Image one copy of a species alone, without noise and without level.
 
     Returns
     -------
-    contrast : array
-        I − level of the copy at the central pixel n // 2.
+    contrast : array, shape (n_views, ny, nx) or (1, nx)
+        I − level of the copy at the central pixel n // 2, from every typical view; a flat species
+        has one.
     grid : Grid
-        Its grid, large enough for the fringes of the optics.
+        Their grid, large enough for the fringes of the optics.
     """
     pixel = scenario.image.pixel_size
     cell = scenario.specimen[species].unit_cell
     reach = psf_support(scenario, Grid((1,) * scenario.image.ndim, pixel))
     grid = Grid((1,) * scenario.image.ndim, pixel).box(cell.support + reach + 8 * pixel)
-    spectrum = cell.spectrum(grid, interaction=interaction(scenario)) * transfer(scenario, grid)
-    return gain(scenario) * fourier.corner_to_centre(fourier.inverse(spectrum, grid.shape)), grid
+    rot, tilt = np.array(cell.typical_views).T
+    nowhere = np.zeros(len(rot))
+    copies = Placements.at(nowhere, nowhere, rot=rot, tilt=tilt)
+    factor = gain(scenario) * transfer(scenario, grid)
+    seen = [
+        fourier.corner_to_centre(fourier.inverse(spectrum * factor, grid.shape))
+        for spectrum in cell.spectra(grid, copies, interaction=interaction(scenario))
+    ]
+    return np.array(seen), grid
 
 
 def copy_variance(scenario: Scenario, species: str) -> float:
-    """Return the variance of one imaged copy inside its support radius, in intensity²."""
-    contrast, grid = image_of_copy(scenario, species)
+    """Return the variance of one imaged copy inside its support radius, in intensity².
+
+    Of a solid it is the mean over the typical views.
+    """
+    contrasts, grid = images_of_copy(scenario, species)
     distance = np.sqrt(sum(offset**2 for offset in grid.offsets()))
     inside = distance <= scenario.specimen[species].unit_cell.support
-    return float(contrast[inside].var())
+    return float(np.mean([contrast[inside].var() for contrast in contrasts]))
 
 
 def mean_copy_variance(scenario: Scenario) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -102,7 +102,7 @@ def _place(scenario: Scenario, replicate: int) -> dict[str, Placements]:
     placed: dict[str, Placements] = {}
     for name, species in scenario.specimen.items():
         try:
-            placed[name] = species.lattice.placements(
+            copies = species.lattice.placements(
                 grid=scenario.image.grid,
                 margin=0.0 if periodic else _margin(scenario),
                 periodic=periodic,
@@ -111,6 +111,9 @@ def _place(scenario: Scenario, replicate: int) -> dict[str, Placements]:
             )
         except ScenarioError as error:
             raise error.under("specimen", name, "lattice") from None
+        # A stream of its own: other views leave every copy where it is.
+        rot, tilt = species.unit_cell.draw_views(len(copies), stream(scenario.seed, "view", name, replicate))
+        placed[name] = replace(copies, rot=rot, tilt=tilt)
     return placed
 
 

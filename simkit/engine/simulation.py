@@ -96,14 +96,16 @@ def species_density(
     every copy is turned differently, each is drawn on a small box at its sub-pixel position and
     added: the same sum, cheaper.
     """
-    orientations = np.unique(np.stack([copies.psi, copies.mirror], axis=1), axis=0)
-    if len(orientations) > SHARED_ORIENTATIONS:
+    seen_from = np.nan_to_num([copies.rot, copies.tilt])
+    poses = np.stack([copies.psi, copies.mirror, *seen_from], axis=1)
+    _, first, pose = np.unique(poses, axis=0, return_index=True, return_inverse=True)
+    if len(first) > SHARED_ORIENTATIONS:
         return _stamped(cell, copies, grid, interaction)
     total: ComplexArray = np.zeros(grid.frequency_radius().shape, complex)
-    for psi, mirror in orientations:
-        alike = copies.take((copies.psi == psi) & (copies.mirror == mirror))
-        deltas = fourier.delta_spectrum(grid, alike.positions(grid.ndim))
-        total += cell.spectrum(grid, angle=psi, mirror=bool(mirror), interaction=interaction) * deltas
+    drawn = cell.spectra(grid, copies.take(first), interaction=interaction)
+    for number, spectrum in enumerate(drawn):
+        alike = copies.take(pose.ravel() == number)
+        total += spectrum * fourier.delta_spectrum(grid, alike.positions(grid.ndim))
     return fourier.inverse(total, grid.shape)
 
 
@@ -113,11 +115,11 @@ def _stamped(cell: UnitCell, copies: Placements, grid: Grid, interaction: float 
     if any(n > m for n, m in zip(box.shape, grid.shape, strict=True)):
         box = Grid(grid.shape, grid.pixel_size)
     indices = np.stack(grid.indices(*copies.positions(grid.ndim)), axis=1)
-    for index, psi, mirror in zip(indices, copies.psi, copies.mirror, strict=True):
+    drawn = cell.spectra(box, copies, interaction=interaction)
+    for index, spectrum in zip(indices, drawn, strict=True):
         whole = np.round(index).astype(int)
-        spectrum = cell.spectrum(box, angle=psi, mirror=bool(mirror), interaction=interaction)
-        spectrum = spectrum * fourier.phase_ramp(box, (index - whole) * grid.pixel_size)
-        copy = fourier.corner_to_centre(fourier.inverse(spectrum, box.shape))
+        placed = spectrum * fourier.phase_ramp(box, (index - whole) * grid.pixel_size)
+        copy = fourier.corner_to_centre(fourier.inverse(placed, box.shape))
         rows = [(i + np.arange(n) - n // 2) % m for i, n, m in zip(whole, box.shape, grid.shape, strict=True)]
         total[np.ix_(*rows)] += copy
     return total

@@ -15,6 +15,8 @@ from simkit.scenario.expectation import Expectation
 from simkit.scenario.messages import suggestion
 from simkit.scenario.spec import Scenario
 from simkit.template.specimen import SpecimenTemplate
+from simkit.template.volume import VolumeTemplate
+from simkit.unit_cell.volume import Volume
 from simkit.view.solid import MapFile
 
 Errors = Iterator[ScenarioError]
@@ -138,7 +140,7 @@ def _solids(scenario: Scenario) -> Errors:
             single = cell.solid and len(cell.typical_views) == 1
             if message := template.views_error(solid=cell.solid, single=single):
                 yield ScenarioError(message, ("templates", name, "views"))
-        if isinstance(template, MapFile):
+        if isinstance(template, VolumeTemplate):
             try:
                 _ = template.map
             except ScenarioError as error:
@@ -354,3 +356,7 @@ def _maps(scenario: Scenario) -> Errors:
     for path, spec in scenario.members():
         if isinstance(spec, MapFile) and (message := spec.map_doubt(scenario.image.pixel_size)):
             yield ScenarioError(message, (*path, "file"))
+    for name, species in scenario.specimen.items():
+        cell = species.unit_cell
+        if isinstance(cell, Volume) and (message := cell.symmetry_doubt(species.symmetry)):
+            yield ScenarioError(message, ("specimen", name, "symmetry"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal, Self
 
 import numpy as np
@@ -19,9 +19,8 @@ SOFT_EDGE = 3
 
 
 def imaged_views(
-    spectrum: Callable[[Grid, float], ComplexArray],
+    spectra: Callable[[Grid], Iterable[ComplexArray]],
     *,
-    angles: FloatArray,
     support: float,
     image: Grid,
     optics: Optics | None,
@@ -30,10 +29,8 @@ def imaged_views(
 
     Parameters
     ----------
-    spectrum : callable
-        ``spectrum(grid, angle)`` → spectrum of the density centred on index 0.
-    angles : array, shape (n,)
-        Degrees, +x turned towards +y.
+    spectra : callable
+        ``spectra(grid)`` → for every angle, the spectrum of the density centred on index 0.
     support : float
         Radius in Å of the density.
     image : Grid
@@ -58,7 +55,7 @@ def imaged_views(
     # The grid holds all of the fringes, so none wrap into the view even where that is cut to the image.
     grid = Grid(tuple(fourier.fast_length(side) for side in wanted), image.pixel_size)
     transfer = optics.transfer(grid) if optics else 1.0
-    return np.array([middle(spectrum(grid, angle) * transfer, grid, shape) for angle in angles])
+    return np.array([middle(spectrum * transfer, grid, shape) for spectrum in spectra(grid)])
 
 
 class Drawn(Template):
@@ -85,12 +82,11 @@ class Drawn(Template):
 
     def drawn_views(
         self,
-        spectrum: Callable[[Grid, float], ComplexArray],
+        spectra: Callable[[Grid], Iterable[ComplexArray]],
         support: float,
-        angles: FloatArray,
         around: Surroundings,
     ) -> FloatArray:
         """Return the views of a density, imaged as the template asks."""
         optics = around.optics if self.optics == "scenario" else None
-        views = imaged_views(spectrum, angles=angles, support=support, image=around.grid, optics=optics)
+        views = imaged_views(spectra, support=support, image=around.grid, optics=optics)
         return -views if self.contrast == "dark" else views

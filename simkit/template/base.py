@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -11,8 +11,10 @@ import numpy as np
 
 from simkit.core.errors import ScenarioError
 from simkit.core.grid import ComplexArray, FloatArray, Grid
+from simkit.core.orientation import View
 from simkit.core.quantity import ANGLE, Quantity, Symmetry, fold
 from simkit.core.spec import Spec
+from simkit.core.symmetry import in_plane_order, is_cyclic
 from simkit.correlation.bank import TemplateBank, standardised
 
 FLAT = 1e-9
@@ -41,17 +43,24 @@ class Subject:
 
     Attributes
     ----------
-    spectrum : callable
-        ``spectrum(grid, angle)`` → spectrum of the density of one copy centred on index 0.
+    spectra : callable
+        ``spectra(grid, angles, view)`` → for every in-plane angle, the spectrum of the density of one
+        copy centred on index 0; view is None for a flat species.
     support : float
         Radius in Å of the density.
     symmetry : str
-        Cn.
+        Point group; Cn for a flat species.
+    solid : bool
+        Whether copies are seen from different directions.
+    view : View or None
+        The only direction that copies of a solid are seen from, where there is one.
     """
 
-    spectrum: Callable[[Grid, float], ComplexArray]
+    spectra: Callable[[Grid, FloatArray, View | None], Iterator[ComplexArray]]
     support: float
     symmetry: str
+    solid: bool = False
+    view: View | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +114,8 @@ class Template(Spec):
     """In-plane angles to try; only the drawn one by default."""
 
     symmetry: Symmetry | None = None
-    """Cyclic symmetry: angles beyond 360°/n are not tried again. C1 by default."""
+    """Cyclic symmetry: angles beyond 360°/n are not tried again. C1 by default. Of a solid, its point
+    group: directions and angles that it makes equal are not tried again."""
 
     def dimension_error(self, ndim: int) -> str | None:
         """Say why the template cannot be drawn in so many dimensions; None if it can."""
@@ -116,7 +126,9 @@ class Template(Spec):
         return None
 
     @abstractmethod
-    def views(self, angles: FloatArray, around: Surroundings) -> tuple[FloatArray, float]:
+    def images(
+        self, angles: FloatArray, around: Surroundings, view: View | None = None
+    ) -> tuple[FloatArray, float]:
         """Draw the template at each angle.
 
         Parameters
@@ -125,6 +137,8 @@ class Template(Spec):
             Degrees, +x turned towards +y.
         around : Surroundings
             What the template may look at.
+        view : View or None
+            The direction a solid is seen from, one of `directions`.
 
         Returns
         -------
@@ -144,8 +158,12 @@ class Template(Spec):
         return name
 
     def effective_symmetry(self, around: Surroundings) -> str:
-        """Return the symmetry that the angles are divided by."""
+        """Return the symmetry that directions and angles are divided by."""
         return self.symmetry or "C1"
+
+    def directions(self, around: Surroundings) -> tuple[View | None, ...]:
+        """Return the directions that the template is seen from; None alone for a flat one."""
+        return (None,)
 
     def banks(self, name: str, around: Surroundings) -> tuple[TemplateBank, ...]:
         """Return a bank for every direction that the template is seen from: one, for a flat template.
@@ -155,22 +173,22 @@ class Template(Spec):
         ScenarioError
             If the template cannot be drawn.
         """
-        return (self.bank(name, around),)
+        return tuple(self.bank(name, around, view) for view in self.directions(around))
 
-    def bank(self, name: str, around: Surroundings) -> TemplateBank:
-        """Return every view of the template, each with zero mean and unit energy.
+    def bank(self, name: str, around: Surroundings, view: View | None = None) -> TemplateBank:
+        """Return the images at all angles from one direction, each with zero mean and unit energy.
 
         Raises
         ------
         ScenarioError
-            If a view is constant, so that nothing could be found with it.
+            If an image is constant, so that nothing could be found with it.
         """
         if error := self.dimension_error(around.grid.ndim):
             raise ScenarioError(error)
-        symmetry = self.effective_symmetry(around)
+        symmetry = self._in_plane_symmetry(around, view)
         angles = self.rotations.angles(symmetry) if self.rotations else np.zeros(1)
-        images, support = self.views(angles, around)
-        if any(np.ptp(view) <= FLAT * np.abs(view).max() for view in images):
+        images, support = self.images(angles, around, view)
+        if any(np.ptp(image) <= FLAT * np.abs(image).max() for image in images):
             raise ScenarioError("the template is constant, so it is like every place; give it some contrast")
         return TemplateBank(
             name=name,
@@ -180,4 +198,15 @@ class Template(Spec):
             pixel_size=around.grid.pixel_size,
             support=support,
             symmetry=symmetry,
+            view=view,
         )
+
+    def _in_plane_symmetry(self, around: Surroundings, view: View | None) -> str:
+        symmetry = self.effective_symmetry(around)
+        if view is not None:
+            return f"C{in_plane_order(symmetry, view)}"
+        if not is_cyclic(symmetry):
+            raise ScenarioError(
+                f"{symmetry} is the symmetry of a solid; a flat template has C1, C2 …", ("symmetry",)
+            )
+        return symmetry

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from simkit.core import fourier
 from simkit.core.errors import ScenarioError
 from simkit.core.grid import FloatArray, Grid
+from simkit.core.orientation import View
 from simkit.core.paths import DataFile
 from simkit.core.quantity import Index, PositiveLength
 from simkit.core.vector import Vector
@@ -100,8 +101,10 @@ class CropTemplate(Template):
             )
         return self
 
-    def views(self, angles: FloatArray, around: Surroundings) -> tuple[FloatArray, float]:
-        """See `Template.views`."""
+    def images(
+        self, angles: FloatArray, around: Surroundings, view: View | None = None
+    ) -> tuple[FloatArray, float]:
+        """See `Template.images`."""
         pixels, pixel_size = self._source(around)
         size = self._size(pixels.ndim)
         radius = self.radius or min(size) / 2

@@ -6,6 +6,7 @@ from typing import Literal
 
 from simkit.core.errors import ScenarioError
 from simkit.core.grid import FloatArray
+from simkit.core.orientation import View
 from simkit.core.paths import DataFile
 from simkit.core.quantity import PositiveLength
 from simkit.template._picture import picture_views, read_picture
@@ -32,8 +33,10 @@ class ImageTemplate(Template):
     radius: PositiveLength | None = None
     """Radius of the particle; half the picture by default. Turned views keep nothing beyond it."""
 
-    def views(self, angles: FloatArray, around: Surroundings) -> tuple[FloatArray, float]:
-        """See `Template.views`."""
+    def images(
+        self, angles: FloatArray, around: Surroundings, view: View | None = None
+    ) -> tuple[FloatArray, float]:
+        """See `Template.images`."""
         pixels, pixel_size = read_picture(self.file, self.pixel_size)
         half = min(pixels.shape) * pixel_size / 2
         if self.radius is not None and self.radius > half:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
 from simkit.core.grid import ComplexArray, FloatArray, Grid
+from simkit.core.orientation import View
 from simkit.shape import AnyShape
 from simkit.shape.base import draw
 from simkit.template._drawn import Drawn
@@ -35,10 +37,13 @@ class ShapesTemplate(Drawn):
                 return f"shape {i + 1}: {error}"
         return super().dimension_error(ndim)
 
-    def views(self, angles: FloatArray, around: Surroundings) -> tuple[FloatArray, float]:
-        """See `Template.views`."""
+    def images(
+        self, angles: FloatArray, around: Surroundings, view: View | None = None
+    ) -> tuple[FloatArray, float]:
+        """See `Template.images`."""
         support = max(math.hypot(s.centre.y, s.centre.x) + s.support for s in self.shapes)
-        return self.drawn_views(self._spectrum, support, angles, around), support
 
-    def _spectrum(self, grid: Grid, angle: float) -> ComplexArray:
-        return draw(self.shapes, grid, angle=angle)
+        def spectra(grid: Grid) -> Iterator[ComplexArray]:
+            return (draw(self.shapes, grid, angle=angle) for angle in angles)
+
+        return self.drawn_views(spectra, support, around), support

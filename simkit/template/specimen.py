@@ -7,7 +7,9 @@ from typing import Literal
 
 from simkit.core.errors import ScenarioError
 from simkit.core.grid import FloatArray
+from simkit.core.orientation import View
 from simkit.template._drawn import Drawn
+from simkit.template._solids import Directions, refuse_too_many
 from simkit.template.base import Subject, Surroundings
 
 
@@ -19,13 +21,49 @@ class SpecimenTemplate(Drawn):
     of: str
     """The species; a match finds it, and its symmetry is the template's, unless written otherwise."""
 
+    views: Directions | None = None
+    """Directions to look from at a solid; by default the one that its copies are seen from, if it is one."""
+
     optics: Literal["scenario", "none"] = "scenario"
     """scenario: seen through the scenario's own psf; none: the density itself, in the stated contrast."""
 
-    def views(self, angles: FloatArray, around: Surroundings) -> tuple[FloatArray, float]:
-        """See `Template.views`."""
+    def images(
+        self, angles: FloatArray, around: Surroundings, view: View | None = None
+    ) -> tuple[FloatArray, float]:
+        """See `Template.images`."""
         subject = self._subject(around)
-        return self.drawn_views(subject.spectrum, subject.support, angles, around), subject.support
+        drawn = self.drawn_views(lambda grid: subject.spectra(grid, angles, view), subject.support, around)
+        return drawn, subject.support
+
+    def directions(self, around: Surroundings) -> tuple[View | None, ...]:
+        """See `Template.directions`."""
+        subject = self._subject(around)
+        if message := self.views_error(solid=subject.solid, single=subject.view is not None):
+            raise ScenarioError(message, ("views",))
+        if self.views is None:
+            return (subject.view,)
+        views = self.views.views(self.effective_symmetry(around))
+        refuse_too_many(len(views), self.rotations, support=subject.support, image=around.grid)
+        return views
+
+    def views_error(self, *, solid: bool, single: bool) -> str | None:
+        """Say what is wrong about `views` for a species; None if nothing.
+
+        Parameters
+        ----------
+        solid : bool
+            Whether the species is a solid.
+        single : bool
+            Whether all its copies are seen from one direction.
+        """
+        if self.views is not None and not solid:
+            return f"{self.of} is flat: it has no other views; leave this out"
+        if self.views is None and solid and not single:
+            return (
+                f"copies of {self.of} are seen from many directions; say from which to look for them, "
+                "for example `views: {step: 20°}`"
+            )
+        return None
 
     def default_finds(self, name: str) -> str:
         """Return the species."""

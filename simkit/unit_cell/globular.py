@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from simkit.core.grid import ComplexArray, Grid
+from simkit.core.orientation import FLAT, View
 from simkit.core.quantity import Mass, Number, Potential
 from simkit.shape.shell import Shell
 from simkit.unit_cell.base import UnitCell
@@ -46,7 +47,13 @@ class Globular(UnitCell):
     """Density in the middle under the intensity model; a factor on the phase under the phase model."""
 
     def spectrum(
-        self, grid: Grid, *, angle: float = 0.0, mirror: bool = False, interaction: float | None = None
+        self,
+        grid: Grid,
+        *,
+        angle: float = 0.0,
+        mirror: bool = False,
+        view: View = FLAT,
+        interaction: float | None = None,
     ) -> ComplexArray:
         """See `UnitCell.spectrum`."""
         ball = Shell(outer_radius=self.support, inner_radius=0.0, weight=self.weight)

@@ -11,6 +11,7 @@ import numpy as np
 from simkit.core import fourier
 from simkit.core.errors import DataError, ScenarioError
 from simkit.core.grid import ComplexArray, FloatArray, Grid
+from simkit.core.orientation import FLAT, View
 from simkit.core.paths import DataFile
 from simkit.core.quantity import Number, PositiveLength
 from simkit.io.images import LoadedImage, read_image
@@ -110,7 +111,13 @@ class Image(UnitCell):
         return None if picture == ndim else f"the picture is {picture}-D and the image {ndim}-D"
 
     def spectrum(
-        self, grid: Grid, *, angle: float = 0.0, mirror: bool = False, interaction: float | None = None
+        self,
+        grid: Grid,
+        *,
+        angle: float = 0.0,
+        mirror: bool = False,
+        view: View = FLAT,
+        interaction: float | None = None,
     ) -> ComplexArray:
         """See `UnitCell.spectrum`; under the phase model the picture is in radians."""
         if message := self.dimension_error(grid.ndim):

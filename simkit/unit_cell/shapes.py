@@ -10,6 +10,7 @@ from pydantic import Field
 
 from simkit.core.errors import ScenarioError
 from simkit.core.grid import ComplexArray, Grid
+from simkit.core.orientation import FLAT, View
 from simkit.core.quantity import Potential
 from simkit.shape import AnyShape
 from simkit.shape.base import Shape, draw
@@ -86,7 +87,13 @@ class Shapes(UnitCell):
         return None
 
     def spectrum(
-        self, grid: Grid, *, angle: float = 0.0, mirror: bool = False, interaction: float | None = None
+        self,
+        grid: Grid,
+        *,
+        angle: float = 0.0,
+        mirror: bool = False,
+        view: View = FLAT,
+        interaction: float | None = None,
     ) -> ComplexArray:
         """See `UnitCell.spectrum`."""
         return shapes_spectrum(

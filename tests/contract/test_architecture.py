@@ -13,7 +13,7 @@ FAMILIES = ["unit_cell", "lattice", "background", "psf", "noise", "template", "p
 LAYERS = [
     {"core"},
     {"theory", "io", "matching", "correlation"},
-    {"shape", "threshold"},
+    {"shape", "view", "threshold", "indexing"},
     set(FAMILIES),
     {"scenario"},
     {"engine"},
@@ -83,7 +83,7 @@ def test_picking_never_sees_truth_and_scoring_never_sees_pixels() -> None:
 
 
 def test_every_kind_is_a_file_of_its_own() -> None:
-    for family in [*FAMILIES, "shape", "threshold"]:
+    for family in [*FAMILIES, "shape", "view", "threshold"]:
         package = __import__(f"simkit.{family}", fromlist=["FAMILY"])
         for kind, spec in package.FAMILY.builtins.items():
             assert spec.__module__ == f"simkit.{family}.{kind}", f"{family} {kind} lives in {spec.__module__}"

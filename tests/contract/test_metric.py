@@ -23,13 +23,17 @@ def metric(request):
 
 
 def comparison(n=40, m=50, ndim=2, seed=0, order=None):
-    """Return a crowded comparison over two micrographs and two classes."""
+    """Return a crowded comparison over two micrographs and two classes: a is flat, b a solid."""
     rng = np.random.default_rng(seed)
 
     def columns(size):
+        names = rng.choice(["a", "b"], size)
+        solid = (names == "b") & (ndim == 2)
         return {
             "micrograph": rng.choice(["0000", "0001"], size),
-            "class": rng.choice(["a", "b"], size),
+            "class": names,
+            "rot": np.where(solid, rng.uniform(0, 360, size), np.nan),
+            "tilt": np.where(solid, rng.uniform(0, 180, size), np.nan),
             "y": rng.uniform(0, 60, size) * (ndim == 2),
             "x": rng.uniform(0, 60, size),
             "psi": rng.uniform(0, 360, size),
@@ -40,7 +44,7 @@ def comparison(n=40, m=50, ndim=2, seed=0, order=None):
         shuffle = np.random.default_rng(order)
         truth, picks = truth.take(shuffle.permutation(n)), picks.take(shuffle.permutation(m))
     pairs = match(truth, picks, radius=6.0, ndim=ndim)
-    return Comparison(truth, picks, pairs, 6.0, {"a": "C1", "b": "C2"}, ndim)
+    return Comparison(truth, picks, pairs, 6.0, {"a": "C2", "b": "D3"}, ndim)
 
 
 def test_written_back_it_is_the_same(metric):
@@ -80,7 +84,7 @@ def test_order_of_rows_does_not_matter(metric):
 
 def test_truth_is_its_own_perfect_answer(metric):
     truth = comparison().truth
-    picks = Picks(**{name: truth[name] for name in ("micrograph", "class", "y", "x", "psi")})
+    picks = Picks(**{name: truth[name] for name in ("micrograph", "class", "y", "x", "psi", "rot", "tilt")})
     pairs = match(truth, picks, radius=6.0)
     values = metric.score(Comparison(truth, picks, pairs, 6.0, {}, 2))
     perfect = {"tp": len(truth), "precision": 1.0, "recall": 1.0, "f1": 1.0}

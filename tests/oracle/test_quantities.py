@@ -131,9 +131,14 @@ def test_cyclic_symmetries(text, n):
     assert fold(TypeAdapter(Symmetry).validate_python(text)) == n
 
 
-@pytest.mark.parametrize("text", ["C0", "D2", "c2", "C", "C1000"])
+@pytest.mark.parametrize("text", ["D7", "T", "O", "I"])
+def test_point_groups_of_solids_say_nothing_of_one_turn(text):
+    assert fold(TypeAdapter(Symmetry).validate_python(text)) == 1
+
+
+@pytest.mark.parametrize("text", ["C0", "D0", "S4", "c2", "C", "I1", "T2", "C1000"])
 def test_other_symmetries_are_refused(text):
-    with pytest.raises(ValidationError, match="is not a cyclic symmetry"):
+    with pytest.raises(ValidationError, match="is not a point group"):
         TypeAdapter(Symmetry).validate_python(text)
 
 

@@ -58,7 +58,7 @@ def around(
 
 
 def views(template: Template, where: Surroundings, angles: FloatArray = ANGLES) -> FloatArray:
-    return template.views(angles, where)[0]
+    return template.images(angles, where)[0]
 
 
 def box(image: FloatArray, pixel_size: float = PIXEL) -> Grid:
@@ -84,14 +84,18 @@ def test_dark_is_the_negative_of_bright() -> None:
 
 
 def subject(*, support: float = 30.0, symmetry: str = "C1") -> Subject:
-    return Subject(lambda grid, angle: draw(spot_shapes(), grid, angle=angle), support, symmetry)
+    return Subject(
+        lambda grid, angles, _: (draw(spot_shapes(), grid, angle=a) for a in angles), support, symmetry
+    )
 
 
 def test_a_blurred_specimen_is_a_wider_gaussian() -> None:
     # A Gaussian ⊗ a Gaussian: variances add, the peak falls by σ²/(σ² + s²), the sign is the lens's.
     blur = 6.0
     lens = Optics(lambda g: -np.exp(-2 * np.pi**2 * blur**2 * g.frequency_radius() ** 2), support=5 * blur)
-    one = Subject(lambda grid, angle: draw([Gaussian(sigma=SIGMA)], grid, angle=angle), 25.0, "C1")
+    one = Subject(
+        lambda grid, angles, _: (draw([Gaussian(sigma=SIGMA)], grid, angle=a) for a in angles), 25.0, "C1"
+    )
     view = views(SpecimenTemplate(of="a"), around(optics=lens, species={"a": one}), np.zeros(1))[0]
     y, x = box(view).offsets()
     wide = SIGMA**2 + blur**2
@@ -108,7 +112,9 @@ def fringes(grid: Grid) -> FloatArray:
 def test_fringes_do_not_wrap_into_the_view() -> None:
     # A sharp disk through a lens whose point spread reaches λ Δz k at Nyquist, on a far wider grid.
     lens = Optics(fringes, support=0.0197 * 1e4 * IMAGE.nyquist)
-    disk = Subject(lambda grid, angle: draw([Disk(radius=20)], grid, angle=angle), 20.0, "C1")
+    disk = Subject(
+        lambda grid, angles, _: (draw([Disk(radius=20)], grid, angle=a) for a in angles), 20.0, "C1"
+    )
     view = views(SpecimenTemplate(of="a"), around(optics=lens, species={"a": disk}), np.zeros(1))[0]
     wide = Grid((1024, 1024), PIXEL)
     whole = fourier.corner_to_centre(
@@ -261,7 +267,7 @@ def test_a_crop_is_a_piece_of_the_micrograph() -> None:
     pixels = np.random.default_rng(2).normal(size=IMAGE.shape).astype(np.float32)
     where = around(pixels=pixels)
     crop = CropTemplate(centre={"y": 60 * PIXEL, "x": 50 * PIXEL}, size={"y": 21 * PIXEL, "x": 30 * PIXEL})
-    view, support = crop.views(np.zeros(1), where)
+    view, support = crop.images(np.zeros(1), where)
     piece = pixels[50:71, 36:65]
     assert np.allclose(view[0], piece, atol=1e-9)
     assert support == 21 * PIXEL / 2

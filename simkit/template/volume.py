@@ -1,0 +1,46 @@
+"""A template from a density map, seen from a set of directions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from simkit.core.grid import ComplexArray, FloatArray, Grid
+from simkit.core.orientation import View, orientation
+from simkit.template._drawn import Drawn
+from simkit.template._solids import Directions, refuse_too_many
+from simkit.template.base import Surroundings
+from simkit.view.named import NAMED
+from simkit.view.solid import MapFile
+
+
+class VolumeTemplate(MapFile, Drawn):
+    """Projections of a density map; its grey scale never matters, so it needs no potential here."""
+
+    dimensions = frozenset({2})
+
+    kind: Literal["volume"] = "volume"
+
+    views: Directions
+    """Directions to look from."""
+
+    optics: Literal["scenario", "none"] = "none"
+    """scenario: seen through the scenario's own psf; none: the projection itself, in the stated contrast."""
+
+    def directions(self, around: Surroundings) -> tuple[View | None, ...]:
+        """See `Template.directions`."""
+        views = self.views.views(self.effective_symmetry(around))
+        refuse_too_many(len(views), self.rotations, support=self.map.support, image=around.grid)
+        return views
+
+    def images(
+        self, angles: FloatArray, around: Surroundings, view: View | None = None
+    ) -> tuple[FloatArray, float]:
+        """See `Template.images`."""
+        rot, tilt = view or NAMED["top"]
+        solid = self.map
+
+        def spectra(grid: Grid) -> Iterator[ComplexArray]:
+            return solid.projections(grid, orientation(rot, tilt, angles), self.lowpass)
+
+        return self.drawn_views(spectra, solid.support, around), solid.support
