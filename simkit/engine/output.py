@@ -130,10 +130,10 @@ def _write_tables(result: RunResult, folder: Path) -> None:
 def _write_star(result: RunResult, path: Path, name: str, table: Truth | Picks) -> None:
     """Write a table as one file, and as RELION's autopicking would: a file a micrograph and their list."""
     scenario, files = result.scenario, _micrograph_files(result)
-    classes, (optics, _) = list(scenario.specimen), _optics(scenario)
+    optics, _ = _optics(scenario)
 
     def raw(rows: Truth | Picks) -> RawPoints:
-        return to_raw(rows, format_named("relion"), pixel_size=optics.pixel_size, classes=classes)
+        return to_raw(rows, format_named("relion"), pixel_size=optics.pixel_size, classes=result.classes)
 
     located = table.replace(micrograph=[files[micrograph] for micrograph in table["micrograph"].tolist()])
     path.with_name(path.name + ".star").write_bytes(write_star(raw(located), optics))
@@ -167,8 +167,9 @@ def _score_rows(scores: Any) -> Iterator[list[Any]]:
 
 
 def provenance(result: RunResult) -> dict[str, Any]:
-    """Return what made a run: versions, seed, and the hash of the resolved scenario."""
+    """Return what made a run: versions, seed, and hashes of the resolved scenario and of real micrographs."""
     text = dump(result.scenario)
+    hashes = dict(zip(result.micrograph_names, map(_sha256, result.sources), strict=bool(result.sources)))
     return {
         "schema_version": 1,
         "simkit": version("simkit"),
@@ -176,7 +177,13 @@ def provenance(result: RunResult) -> dict[str, Any]:
         "libraries": {name: version(name) for name in LIBRARIES},
         "seed": result.scenario.seed,
         "scenario_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        **({"micrographs_sha256": hashes} if hashes else {}),
     }
+
+
+def _sha256(file: str) -> str:
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def stages(result: RunResult) -> xr.Dataset:

@@ -145,6 +145,12 @@ class RunResult:
     unjudged: frozenset[str] = frozenset()
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """The species; of real micrographs, those that the truth and the templates name."""
+        named = [*self.truth["class"].tolist(), *(views[0].finds for views in self.banks.values())]
+        return tuple(self.scenario.specimen) or tuple(dict.fromkeys(filter(None, named)))
+
+    @property
     def passed(self) -> bool:
         """Whether every expectation holds."""
         return bool(self.scores["passed"])
