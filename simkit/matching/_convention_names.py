@@ -69,7 +69,7 @@ def named_scales(pixel_size: float) -> dict[float, Scale]:
 
 def other_scale(scale: float) -> Scale:
     """Describe a factor that has no cause known here."""
-    words = f"positions are {1 / scale:.3g} times what they should be: is the pixel size right?"
+    words = f"positions are {1 / scale:.3g} times what they should be (is the pixel size right?)"
     return Scale(Finding("scale", words), scale)
 
 
@@ -105,9 +105,14 @@ def name_offset(reading: Reading, scale: Scale, box: float | None) -> Offset:
     best = min(_named_offsets(reading.frame, scale), key=misfit)
     if np.all(np.abs(offset - best.value) <= np.maximum(NEGLIGIBLE, SURE * reading.error)):
         return best
-    half = np.abs(offset - (scale.phase or 0.0)) / scale.unit
-    if half.min() * scale.unit >= CORNER and np.ptp(half) <= max(NEGLIGIBLE, SURE * error.max() / scale.unit):
-        return Offset(offset, (Finding("corner", _corner_words(float(half.mean()), box)),))
+    from_centre, slack = offset - (scale.phase or 0.0), max(NEGLIGIBLE, SURE * float(error.max()))
+    half = np.abs(from_centre)
+    if half.min() >= CORNER and np.ptp(half) <= slack:
+        whole = scale.unit * round(float(half.mean()) / scale.unit)
+        if np.all(np.abs(half - whole) <= slack):
+            from_centre = np.sign(from_centre) * whole
+        named = Finding("corner", _corner_words(float(half.mean()) / scale.unit, box))
+        return Offset(from_centre + (scale.phase or 0.0), (named,))
     words = f"positions are off by {offset[0]:+.2f} px in y and {offset[1]:+.2f} px in x"
     return Offset(offset, (Finding("offset", words),))
 
@@ -135,7 +140,7 @@ def _named_offsets(frame: Frame, scale: Scale) -> list[Offset]:
     named = [Offset(0 * both), Offset(both, (one,), RARE)]
     flipped = np.array(frame.flip[::-1] if frame.swap else frame.flip)
     if flipped.any():
-        wrong = Finding("flip-off-by-one", "and the flip is off by one")
+        wrong = Finding("flip-off-by-one", "the flip is off by one")
         named += [Offset(sign * flipped, (wrong,), RARE) for sign in (1.0, -1.0)]
     for signs in ((1, 1), (-1, -1), (1, -1), (-1, 1)):
         size = "large" if signs == (1, 1) else "small" if signs == (-1, -1) else "far to one side"

@@ -190,7 +190,7 @@ def elect(field: Field, frame: Frame) -> tuple[FloatArray, FloatArray | None, in
     votes = np.stack([points[:, axis][pick] + field.truth[:, axis][truth] for axis in flipped])
     if votes.size == 0:
         return sums[0], None, 1
-    sums[:, flipped] = densest(votes, field.radius)
+    sums[:, flipped] = densest(votes, field.radius, 2)
     places = np.prod(1 + PLACES * np.ptp(votes, axis=1) / field.radius)
     return sums[0], sums[1], int(min(pairs, places))
 
@@ -228,8 +228,8 @@ def _ballots(field: Field, points: FloatArray, axis: int | None) -> tuple[Indice
     return pick, order[np.repeat(first[: len(counts)], counts) + turn], total
 
 
-def densest(votes: FloatArray, radius: float) -> FloatArray:
-    """Return the centres (2, d) of the two windows, two radii wide and apart, with most votes (d, n)."""
+def densest(votes: FloatArray, radius: float, places: int) -> FloatArray:
+    """Return the centres (places, d) of the windows, two radii wide and apart, with most votes (d, n)."""
     lowest = votes.min(axis=1)
     width = np.maximum(radius, np.ptp(votes, axis=1) / MOST_CELLS)
     cell = tuple(((v - low) / w).astype(np.intp) for v, low, w in zip(votes, lowest, width, strict=True))
@@ -238,7 +238,7 @@ def densest(votes: FloatArray, radius: float) -> FloatArray:
     for axis in range(len(shape)):
         windows = windows + np.roll(windows, -1, axis)
     centres = []
-    for _ in range(2):
+    for _ in range(places):
         winner = np.unravel_index(int(windows.argmax()), shape)
         centres.append(_settled(votes, lowest + (np.array(winner) + 1) * width, width))
         windows[tuple(slice(max(0, i - 3), i + 4) for i in winner)] = -1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ ENOUGH = 0.5
 """Share of the fewer of truths and picks that a reading must bring together, and `FEWEST` of them."""
 
 FEWEST = 5
+
+PROMISING = 0.5
+"""Share of the most votes below which a frame and scale are not looked at closely."""
 
 AS_GOOD = 0.9
 """A simpler reading is preferred when it brings together this share of what the best one does."""
@@ -79,7 +82,9 @@ def best_reading(
     """
     if min(len(truth), len(picks)) < FEWEST:
         return None
-    readings = [_fit(truth, picks, shape, frame, s) for frame in frames for s in scales]
+    guesses = [_guess(truth, picks, shape, frame, scale) for frame in frames for scale in scales]
+    promising = PROMISING * max(guess.votes for guess in guesses)
+    readings = [_fit(truth, picks, shape, guess) for guess in guesses if guess.votes >= promising]
     most = max(len(reading.truth) for reading in readings)
     if most < max(FEWEST, ENOUGH * min(len(truth), len(picks))):
         return None
@@ -88,20 +93,42 @@ def best_reading(
     return min(good, key=lambda r: (r.frame.swap + sum(r.frame.flip), scales.index(r.scale)))
 
 
-def _fit(truth: FloatArray, picks: FloatArray, shape: tuple[int, int], frame: Frame, scale: float) -> Reading:
-    """Fit the offset of one frame and scale."""
-    wanted = misread(truth, frame, shape)
-    read, reach = scale * picks, REACH * max(1.0, scale / 2)
-    differences = read[:, None] - wanted[None]
-    offset = densest(differences.reshape(-1, 2).T, reach)[0]
+@dataclass(frozen=True)
+class _Guess:
+    """A frame and a scale, and the offset on which most pairs agree."""
+
+    frame: Frame
+    scale: float
+    offset: FloatArray
+    votes: int
+
+    @property
+    def reach(self) -> float:
+        return REACH * max(1.0, self.scale / 2)
+
+
+def _guess(
+    truth: FloatArray, picks: FloatArray, shape: tuple[int, int], frame: Frame, scale: float
+) -> _Guess:
+    """Find the offset of one frame and scale, where the differences of all pairs pile up."""
+    wanted, guess = misread(truth, frame, shape), _Guess(frame, scale, np.zeros(2), 0)
+    votes = np.stack([np.subtract.outer(scale * picks[:, i], wanted[:, i]).ravel() for i in range(2)])
+    offset = densest(votes, guess.reach, 1)[0]
+    agree = np.logical_and.reduce(np.abs(votes - offset[:, None]) <= guess.reach)
+    return replace(guess, offset=offset, votes=int(agree.sum()))
+
+
+def _fit(truth: FloatArray, picks: FloatArray, shape: tuple[int, int], guess: _Guess) -> Reading:
+    """Pair picks with truths and let the pairs say what the offset is."""
+    wanted, read, offset = misread(truth, guess.frame, shape), guess.scale * picks, guess.offset
     tree = cKDTree(wanted)
     for _ in range(3):
-        pairs = _nearest_pairs(tree, read - offset, reach)
-        if len(pairs[0]):
-            offset = offset + np.median(read[pairs[1]] - offset - wanted[pairs[0]], axis=0)
-    residual = read[pairs[1]] - wanted[pairs[0]]
+        true, pick = _nearest_pairs(tree, read - offset, guess.reach)
+        if len(pick):
+            offset = np.median(read[pick] - wanted[true], axis=0)
+    residual = read[pick] - wanted[true]
     mean = residual.mean(axis=0) if len(residual) else offset
-    return Reading(frame, scale, mean, *pairs, residual)
+    return Reading(guess.frame, guess.scale, mean, true, pick, residual)
 
 
 def misread(points: FloatArray, frame: Frame, shape: tuple[int, int]) -> FloatArray:

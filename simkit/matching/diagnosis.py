@@ -140,7 +140,7 @@ def diagnose(
         errors=tuple(finding.name for finding in findings),
         sentence=_sentence(findings, rules),
         remedy=_remedy(reading, offset, angles, rules, shape) if findings else "",
-        remarks=(*_position_remarks(points, standard), *angles.remarks),
+        remarks=(*_position_remarks(points, offset.value, standard), *angles.remarks),
         matched=len(error),
         truths=len(truth),
         picks=len(picks),
@@ -194,11 +194,13 @@ def _angles(truth: FloatArray, picks: FloatArray, frame: Frame) -> _Angles:
         error = float(np.median(np.abs(wrap_angle(picks - truth))))
         words = "angles agree with the particles' in no convention known here"
         return _Angles((Finding("angle-unknown", words),), error=error, follow_frame=False)
-    as_read = (reading.sign, reading.turn)
-    follow = reading.unit == 1 and same_angle(as_read, frame_angle(frame))
+    as_read, as_framed = (reading.sign, reading.turn), frame_angle(frame)
+    follow = reading.unit == 1 and same_angle(as_read, as_framed)
+    already = reading.unit == 1 and same_angle(as_read, (1, 0.0)) and not follow
     return _Angles(
         findings=tuple(name_angle(reading, frame)),
         rule=angle_rule(reading),
+        remarks=("angles are right as they are; --frame would turn them as well",) if already else (),
         error=reading.error,
         follow_frame=follow,
     )
@@ -207,16 +209,17 @@ def _angles(truth: FloatArray, picks: FloatArray, frame: Frame) -> _Angles:
 def _sentence(findings: Sequence[Finding], rules: Mapping[str, str]) -> str:
     if not findings:
         return "the coordinates are right: centres in pixels from 0, x to the right, y down."
-    words = " and ".join(finding.words for finding in findings)
-    text = ", ".join(f"simkit's {name} is {rule}" for name, rule in rules.items())
-    return f"{words}: {text}." if text else f"{words}."
+    words = "; ".join(finding.words for finding in findings)
+    text = ", ".join(f"{name} is {rule}" for name, rule in rules.items())
+    return f"{words}: simkit's {text}." if text else f"{words}."
 
 
 def _remedy(
     reading: Reading, offset: Offset, angles: _Angles, rules: Mapping[str, str], shape: tuple[int, int]
 ) -> str:
     """Say what would correct it: options of `simkit score` where they do all of it, and the code."""
-    code = "; ".join(f"{name} = {rule.replace('yours', name)}" for name, rule in rules.items())
+    terms = [rule.replace("yours", name).replace("your ", "") for name, rule in rules.items()]
+    code = f"{', '.join(rules)} = {', '.join(terms)}" if rules else ""
     options = _options(reading, shape)
     if offset.findings or not angles.follow_frame or not options:
         return f"in the program that wrote them: {code}" if code else ""
@@ -236,10 +239,12 @@ def _options(reading: Reading, shape: tuple[int, int]) -> str:
     return " ".join(options)
 
 
-def _position_remarks(points: FloatArray, standard: FloatArray) -> list[str]:
+def _position_remarks(points: FloatArray, offset: FloatArray, standard: FloatArray) -> list[str]:
     remarks = []
     if np.all(np.abs(points - np.round(points)) < WHOLE):
         remarks.append("positions are whole pixels: the rounding alone costs 0.41 px of rmse")
+        if np.all(offset == -0.5):
+            remarks.append("they look cut to whole pixels where they should be rounded")
     if SURE * standard.max() > 0.5:
         remarks.append(
             f"half a pixel would not show: the standard error of the mean is {standard.max():.2f} px"
