@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import AfterValidator
-from pydantic_core import PydanticCustomError
 
 from simkit.core.family import Family
 from simkit.core.grid import FloatArray
 from simkit.core.orientation import View, orientation, view_along
 from simkit.core.quantity import ANGLE, Quantity
-from simkit.view.base import Views
+from simkit.view.base import OneView, Views
 
 
 def von_mises_fisher_views(
@@ -51,20 +49,12 @@ def von_mises_fisher_views(
     return view_along(from_z @ orientation(around.rot, around.tilt))
 
 
-def _single(views: Views) -> Views:
-    if views.only is None:
-        raise PydanticCustomError(
-            "around", "the middle of a distribution is one view: of `kind: fixed` or `named`"
-        )
-    return views
-
-
 class Preferred(Views):
     """Directions scattered about one, as particles that lie on the air–water interface have."""
 
     kind: Literal["preferred"] = "preferred"
 
-    around: Annotated[Views, Family("view", Views), AfterValidator(_single)]
+    around: Annotated[OneView, Family("view", OneView)]
     """The middle: a view of `kind: fixed` or `named`."""
 
     spread: Annotated[float, Quantity(ANGLE, ge=0.01, le=180)]
@@ -72,4 +62,4 @@ class Preferred(Views):
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """See `Views.draw`."""
-        return von_mises_fisher_views(n, rng, around=self.around.typical[0], spread=self.spread)
+        return von_mises_fisher_views(n, rng, around=self.around.only, spread=self.spread)

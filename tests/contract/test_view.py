@@ -104,7 +104,7 @@ def test_preferred_is_von_mises_fisher(spread: float) -> None:
 
 
 def test_the_middle_is_one_view() -> None:
-    with pytest.raises(ValidationError, match="is one view"):
+    with pytest.raises(ValidationError, match="there are fixed, named"):
         read({"kind": "preferred", "around": {"kind": "uniform"}, "spread": "5°"})
     with pytest.raises(ValidationError, match="one of fixed, named"):
         read({"kind": "preferred", "around": {"rot": "5°"}, "spread": "5°"})
