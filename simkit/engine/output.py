@@ -22,7 +22,6 @@ from simkit.io.convention import RawPoints, to_raw
 from simkit.io.csv_tables import table_csv
 from simkit.io.formats import format_named
 from simkit.io.mrc import write_mrc
-from simkit.io.names import stem
 from simkit.io.star import Optics, coordinate_files_star, micrographs_star, write_autopick_star, write_star
 from simkit.psf.ctf import Ctf
 from simkit.scenario.loading import dump
@@ -138,7 +137,7 @@ def _write_star(result: RunResult, path: Path, name: str, table: Truth | Picks) 
     located = table.replace(micrograph=[files[micrograph] for micrograph in table["micrograph"].tolist()])
     path.with_name(path.name + ".star").write_bytes(write_star(raw(located), optics))
     path.mkdir()
-    listed = {micrograph: f"{stem(micrograph)}.star" for micrograph in files}
+    listed = {micrograph: f"{micrograph}.star" for micrograph in files}
     for micrograph, own in listed.items():
         (path / own).write_bytes(write_autopick_star(raw(table.take(table["micrograph"] == micrograph))))
     text = coordinate_files_star({files[micrograph]: f"{name}/{own}" for micrograph, own in listed.items()})

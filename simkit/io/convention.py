@@ -252,6 +252,8 @@ def to_picks(raw: RawPoints, form: Format, frame: CoordinateFrame, file: str) ->
         except ValueError as error:
             raise DataError(str(error), file) from error
         y, x = y * scale, x * scale
+        if frame.orientation != "upright":
+            columns |= {"rot": None, "tilt": None}  # those of a mirror image are not the particle's
     columns["psi"] = psi if form.psi_sign == 1 and frame.orientation == "upright" else wrap_angle(psi)
     return Picks(y=y, x=x, **{name: value for name, value in columns.items() if value is not None})
 

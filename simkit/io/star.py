@@ -134,6 +134,10 @@ def read_star(file: Path) -> RawPoints:
     rows = find_loop(document, "_rlnCoordinateX", file)
     if rows is None:
         raise DataError("no table in it has the column rlnCoordinateX; these are not coordinates", str(file))
+    if (depth := rows.numbers("_rlnCoordinateZ")) is not None and depth.any():
+        raise DataError(
+            "these points are three-dimensional; simkit reads those of images", str(file), rows.line
+        )
     return RawPoints(
         y=_position(rows, "_rlnCoordinateY"),
         x=_position(rows, "_rlnCoordinateX"),

@@ -1,4 +1,4 @@
-"""A run's directory as a RELION project: what RELION's own readers would find in it.
+"""A run's directory as a RELION project: what RELION's own readers would find in it; and picks for others.
 
 RELION does not run here. The reader below follows MetaDataTable::readStar and Preprocessing of RELION 5: of a
 file read by name, the table of that name; of a coordinate file, the first table whatever its name; positions
@@ -7,14 +7,17 @@ cut down to integers; boxes from −(n // 2) on.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import gemmi
 import mrcfile
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import simkit
+from simkit.cli.app import app
 from simkit.io.coordinates import CoordinateFrame, read_coordinate_set, read_coordinates
 
 SCENARIO = """
@@ -130,3 +133,38 @@ def test_simkit_reads_its_own_project_in_every_form(project: Path) -> None:
             assert np.array_equal(whole[column], other[column], equal_nan=True)
     assert by_list["micrograph"].tolist() == whole["micrograph"].tolist()
     assert sorted(set(folder["micrograph"].tolist())) == ["0000.star", "0001.star"]
+
+
+@pytest.mark.parametrize(
+    ("out", "written"),
+    [
+        ("*.box", {"0000.box", "0001.box"}),
+        ("*_info.json", {"0000_info.json", "0001_info.json"}),
+        ("picks.cs", {"picks.cs"}),
+        ("picks.star", {"picks.star"}),
+        ("picks.txt", {"picks.txt"}),
+    ],
+)
+def test_picks_for_other_programs_are_scored_like_our_own(
+    project: Path, tmp_path: Path, out, written
+) -> None:
+    runner, images = CliRunner(), [str(project / f"micrographs/000{i}.mrc") for i in (0, 1)]
+    words = ["pick", str(project / "scenario.yaml"), *images, "--workers", "1"]
+    picked = runner.invoke(app, [*words, "--out", str(tmp_path / out), "--box", "16"])
+    assert picked.exit_code == 0, picked.stderr
+    assert {file.name for file in tmp_path.iterdir()} == written
+    words = ["score", str(tmp_path / out), str(project / "truth.star"), "--radius", "20 Å", "--json"]
+    scored = runner.invoke(app, [*words, "--pixel-size", "4 Å"])
+    assert scored.exit_code == 0, scored.stderr
+    mine = json.loads((project / "scores.json").read_text())["pickers"]["ncc"]["all"]
+    entry = json.loads(scored.stdout)["all"]
+    assert [entry[name] for name in ("tp", "fp", "fn")] == [mine[name] for name in ("tp", "fp", "fn")]
+    assert mine["tp"] == 12
+
+
+def test_one_box_file_cannot_be_about_two_micrographs(project: Path, tmp_path: Path) -> None:
+    images = [str(project / f"micrographs/000{i}.mrc") for i in (0, 1)]
+    words = ["pick", str(project / "scenario.yaml"), *images, "--workers", "1", "--box", "16"]
+    refused = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "picks.box")])
+    assert refused.exit_code == 2
+    assert "put * where its name should be" in refused.stderr

@@ -78,7 +78,7 @@ ENCODED = {
     "flat.box": "16 28 8 4\n",
     "mic_info.json": '{"boxes": [[20, 30, "manual"]], "other": {}}',
     "new.cbox": CBOX
-    + "12.5 22.5 <NA> 15.0 15.0 0.5 <NA>\n\n\ndata_cryolo_include\n\nloop_\n_slice_index #1\n",
+    + "12.5 24.5 <NA> 15.0 11.0 0.5 <NA>\n\n\ndata_cryolo_include\n\nloop_\n_slice_index #1\n",
     "old.cbox": "12.0\t22.0\t16\t16\t0.5\t17\t18\n",
     "job.cs": cs(**PLACE, location__micrograph_psize_A=np.array([2.0], "<f4")),
     "topaz.txt": "image_name\tx_coord\ty_coord\tscore\nm\t20\t30\t1.5\n",
@@ -236,9 +236,8 @@ def test_what_another_program_would_read(tmp_path: Path) -> None:
         [20.2, 30.7]
     )
     assert row[2] == row[10] == "<NA>"
-    assert encode_coordinates(table, format="topaz", pixel_size=1.0) == (
-        b"image_name\tx_coord\ty_coord\tscore\n\t20\t31\t0.5\n"
-    )
+    topaz = encode_coordinates(table.replace(micrograph="raw/m.mrc"), format="topaz", pixel_size=1.0)
+    assert topaz == b"image_name\tx_coord\ty_coord\tscore\nm\t20\t31\t0.5\n"
 
 
 def test_writing_asks_for_what_a_format_needs(tmp_path: Path) -> None:
@@ -319,6 +318,12 @@ def test_every_flip_undoes_itself(orientation, points, height, width) -> None:
     turned = np.deg2rad(once[2])
     assert np.allclose(tip[0] - once[0], np.sin(turned), atol=1e-9)
     assert np.allclose(tip[1] - once[1], np.cos(turned), atol=1e-9)
+
+
+def test_a_mirror_image_has_no_view(tmp_path: Path) -> None:
+    file = put(tmp_path, "a.csv", "x_px,y_px,rot_deg,tilt_deg\n1,2,30,40\n")
+    assert read_coordinates(file, pixel_size=1.0)["rot"][0] == 30
+    assert np.isnan(read_coordinates(file, frame=CoordinateFrame(1.0, "transposed"))["rot"][0])
 
 
 @settings(max_examples=40, deadline=None)
@@ -429,6 +434,8 @@ def test_damaged_files_are_refused_where_they_are_damaged(tmp_path: Path) -> Non
     check("a.cbox", CBOX + "1 2 5.0 10 10 0.5 <NA>\n", "three-dimensional")
     check("a.cbox", "data_cryolo\nloop_\n_CoordinateX\n_CoordinateY\n1 2\n", "column Height is missing", 2)
     check("a.cbox", "data_global\n_x 1\n", "CoordinateX")
+    deep = "data_\nloop_\n_rlnCoordinateX\n_rlnCoordinateY\n_rlnCoordinateZ\n1 2 0\n1 2 3\n"
+    check("a.star", deep, "three-dimensional", 2)
     check("a.json", '{"boxes": [[1, 2, "manual"],\n [1 2]]}', "not JSON", 2)
     check("a.json", '{"boxes": [[1, "two", "manual"]]}', r"boxes\[0\]\[1\] is 'two'")
     check("a.json", '{"boxes": [[1, NaN, "manual"]]}', r"boxes\[0\]\[1\] is nan")
