@@ -25,11 +25,15 @@ FAMILIES = (
 )
 
 
+COORDINATES = "coordinates"
+"""Listed beside the families: the formats of coordinate files."""
+
+
 def _family(name: str | None) -> str | None:
     from simkit.scenario.messages import suggestion
 
-    if name is not None and name not in FAMILIES:
-        raise typer.BadParameter(f"no family {name!r}{suggestion(name, FAMILIES)}")
+    if name is not None and name not in (known := (*FAMILIES, COORDINATES)):
+        raise typer.BadParameter(f"no family {name!r}{suggestion(name, known)}")
     return name
 
 
@@ -38,13 +42,15 @@ def list_kinds(
     family: Annotated[
         str | None,
         typer.Argument(
-            metavar="FAMILY", callback=_family, help=f"One of {', '.join(FAMILIES)}; all by default."
+            metavar="FAMILY",
+            callback=_family,
+            help=f"One of {', '.join(FAMILIES)}; all by default. Or {COORDINATES}: the formats of files.",
         ),
     ] = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """List the kinds of a family: what may be written after `kind:`.
+    """List the kinds of a family: what may be written after `kind:`; or the formats of coordinates.
 
     Example: simkit list picker
     """
@@ -71,6 +77,11 @@ def schema(debug: Debug = False) -> None:
 
 def _kinds(family: str) -> dict[str, str]:
     import importlib
+
+    if family == COORDINATES:
+        from simkit.io.formats import describe_formats
+
+        return describe_formats()
 
     found = importlib.import_module(f"simkit.{family}").FAMILY
     lines = {}
