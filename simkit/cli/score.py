@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from simkit.core.tables import Picks, Truth
     from simkit.engine.results import Value
-    from simkit.io.convention import CoordinateFrame
+    from simkit.io.coordinates import CoordinateFrame
 
 
 class Frame(StrEnum):

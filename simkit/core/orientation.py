@@ -3,7 +3,7 @@
 A solid's point r₀ = (x, y, z), measured from the centre of its map, is brought to A r₀ with
 A = Rz(ψ_R) Ry(tilt) Rz(rot) [1]_, and the image is the projection along z. The first two angles are
 the `View`, the direction the solid is seen from; the third is simkit's in-plane angle ψ = −ψ_R
-(see `simkit.io.star`). A mirror x → −x acts on the projection before ψ does. As a projection
+(see `simkit.io.relion`). A mirror x → −x acts on the projection before ψ does. As a projection
 forgets z, that is the turn (x, y, z) → (−x, y, −z): the same solid seen from behind.
 
 References

@@ -18,11 +18,12 @@ import xarray as xr
 from simkit.core.tables import Picks, Truth, as_micrograph
 from simkit.engine.results import RunResult
 from simkit.io.atomic import replace_directory
-from simkit.io.convention import RawPoints, to_raw
+from simkit.io.convention import to_raw
 from simkit.io.csv_tables import table_csv
 from simkit.io.formats import format_named
 from simkit.io.mrc import write_mrc
-from simkit.io.star import Optics, coordinate_files_star, micrographs_star, write_autopick_star, write_star
+from simkit.io.raw import RawPoints
+from simkit.io.relion import Optics, coordinate_files_star, micrographs_star, write_autopick_star, write_star
 from simkit.psf.ctf import Ctf
 from simkit.scenario.loading import dump
 from simkit.scenario.spec import Scenario

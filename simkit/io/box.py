@@ -16,7 +16,7 @@ import numpy as np
 
 from simkit.core.errors import DataError
 from simkit.core.quantity import shortest
-from simkit.io.convention import RawPoints, coordinate, extent, finite
+from simkit.io.raw import RawPoints, coordinate, extent, finite
 
 FILAMENT = frozenset({-1.0, -2.0})
 """Fifth columns by which EMAN1 marks start and end of a filament."""

@@ -19,7 +19,7 @@ from simkit.core.errors import DataError
 from simkit.core.grid import FloatArray
 from simkit.core.quantity import shortest
 from simkit.io.box import read_box
-from simkit.io.convention import RawPoints, coordinate, extent, finite
+from simkit.io.raw import RawPoints, coordinate, extent, finite
 from simkit.io.star import Loop, find_loop, read_document, write_tables
 
 NOTHING = "<NA>"

@@ -1,17 +1,14 @@
 """What the numbers of a coordinate file mean, and the one place where they are turned into simkit's.
 
 A reader returns `RawPoints`, the numbers as they stand in the file. Its `Format` says what they
-count: corners or centres, from pixel 0 or 1, downwards or upwards. `CoordinateFrame` is what no file
-says and the user knows: that the picked image was flipped or binned. `to_picks` and `to_raw` apply
-both, in either direction, for every format.
-
-Pixels are counted by their centres throughout. A flip therefore takes y to height − 1 − y, and index
-i of an image binned b times, each of its pixels the mean of b × b, lies at b·i + (b − 1)/2.
+count: corners or centres, from pixel 0 or 1, downwards or upwards. `to_picks` and `to_raw` apply that, in
+either direction, for every format.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,139 +20,12 @@ from simkit.core.errors import DataError
 from simkit.core.grid import FloatArray
 from simkit.core.quantity import wrap_angle
 from simkit.core.tables import Picks, Truth
+from simkit.io.frames import CoordinateFrame
+from simkit.io.raw import LARGEST, RawPoints
 
-Orientation = Literal["upright", "flipped-y", "flipped-x", "transposed"]
 Position = Literal["centre", "corner + n // 2", "corner + n / 2"]
 Shape = tuple[int, int] | Mapping[str, tuple[int, int]]
 """Rows and columns of the micrographs in px: of all, or by name."""
-
-LARGEST = 1e9
-"""Larger coordinates are damage: no micrograph has so many pixels, nor its edge so many Å."""
-
-
-@dataclass(frozen=True)
-class CoordinateFrame:
-    """How the numbers of a file relate to the micrograph; what no file says.
-
-    Attributes
-    ----------
-    pixel_size : float or None
-        Å of the micrograph's own, unbinned pixel; it goes before what the file says.
-    orientation : str
-        What happened to the image that was picked: ``flipped-y`` (top row last), ``flipped-x``, or
-        ``transposed`` (x and y exchanged).
-    height, width : int or None
-        Pixels of the unbinned micrograph, which a flip in y or in x needs.
-    binning : float
-        So many times coarser is the image that was picked.
-
-    Raises
-    ------
-    ValueError
-        If a value is impossible.
-    """
-
-    pixel_size: float | None = None
-    orientation: Orientation = "upright"
-    height: int | None = None
-    width: int | None = None
-    binning: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name in ("pixel_size", "height", "width", "binning"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise ValueError(f"{name} must be more than 0 and finite, not {value}")
-
-    @property
-    def is_trivial(self) -> bool:
-        """Whether the numbers of the file are those of the micrograph."""
-        return self.orientation == "upright" and self.binning == 1
-
-    def unbinned(self, index: FloatArray) -> FloatArray:
-        """Return where pixels of the picked image lie in the micrograph."""
-        return self.binning * index + (self.binning - 1) / 2
-
-    def upright(
-        self, y: FloatArray, x: FloatArray, psi: FloatArray, *, height: Any = None, width: Any = None
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Undo the flip or transposition, which is its own inverse.
-
-        Parameters
-        ----------
-        y, x : array
-            Pixels of the micrograph.
-        psi : array
-            Degrees; the result is where the same +x axis of the particle points.
-        height, width : int or array of int, optional
-            Pixels of the micrograph where the frame has none.
-
-        Raises
-        ------
-        ValueError
-            If a flip does not know how long its axis is.
-        """
-        if self.orientation == "transposed":
-            return x, y, 90 - psi
-        if self.orientation == "flipped-y":
-            return _length("height", self.height, height) - 1 - y, x, -psi
-        if self.orientation == "flipped-x":
-            return y, _length("width", self.width, width) - 1 - x, 180 - psi
-        return y, x, psi
-
-
-def _length(name: str, stated: int | None, found: Any) -> Any:
-    if stated is None and found is None:
-        raise ValueError(f"give the {name} of the micrograph in pixels as well")
-    return found if stated is None else stated
-
-
-@dataclass(frozen=True)
-class RawPoints:
-    """The numbers of a coordinate file as they stand there: arrays of shape (n,), None where not said.
-
-    Attributes
-    ----------
-    y, x : array
-        Position in the format's own unit, from its own origin.
-    box : tuple of two arrays, optional
-        Height and width of the boxes.
-    psi, rot, tilt : array, optional
-        Euler angles in degrees, NaN where one does not exist.
-    score : array, optional
-        NaN where one does not exist.
-    number : array, optional
-        Number of the class, NaN where one does not exist.
-    class_, template, micrograph : sequence of str, optional
-        Names.
-    mirror : array of bool, optional
-        Only in what simkit writes itself.
-    pixel_size : float or array, optional
-        Å of a pixel of the micrograph.
-    shape : tuple of two arrays, optional
-        Rows and columns of the micrograph of every point.
-    unit : str, optional
-        Where the file itself states the unit.
-    """
-
-    y: FloatArray
-    x: FloatArray
-    box: tuple[FloatArray, FloatArray] | None = None
-    psi: FloatArray | None = None
-    rot: FloatArray | None = None
-    tilt: FloatArray | None = None
-    score: FloatArray | None = None
-    number: FloatArray | None = None
-    class_: Sequence[str] | None = None
-    template: Sequence[str] | None = None
-    micrograph: Sequence[str] | None = None
-    mirror: FloatArray | None = None
-    pixel_size: FloatArray | float | None = None
-    shape: tuple[FloatArray, FloatArray] | None = None
-    unit: Literal["pixel", "Å"] | None = None
-
-    def __len__(self) -> int:
-        return len(self.x)
 
 
 @dataclass(frozen=True)
@@ -368,7 +238,7 @@ def _class_numbers(table: Picks | Truth, form: Format, classes: Sequence[str]) -
     """Return the numbers of classes in their order; without a list, classes that are numbers keep them."""
     order = {name: i for i, name in enumerate(classes)}
     counted = [
-        order.get(name, int(name) - 1 if name.isdecimal() and not classes else -1)
+        order.get(name, int(name) - 1 if re.fullmatch(r"\d{1,9}", name) and not classes else -1)
         for name in table["class"].tolist()
     ]
     return np.array(counted, float) + (form.first_class or 0)
@@ -389,36 +259,3 @@ def _with_fractions(raw: RawPoints, form: Format, shape: Shape | None) -> RawPoi
     rows, columns = np.array(shapes, float).reshape(-1, 2).T
     y = raw.y / rows
     return replace(raw, y=1 - y if form.y_axis == "up" else y, x=raw.x / columns, shape=(rows, columns))
-
-
-def finite(text: Any, name: str, file: str, line: int | None = None) -> float:
-    """Read a finite number.
-
-    Raises
-    ------
-    DataError
-        If it is none.
-    """
-    try:
-        value = float(text)
-    except (TypeError, ValueError, OverflowError):
-        value = math.nan
-    if not math.isfinite(value):
-        raise DataError(f"{name} is {text!r}, not a finite number", file, line)
-    return value
-
-
-def coordinate(text: Any, name: str, file: str, line: int | None = None) -> float:
-    """Read a position; see `finite`, and it must be within `LARGEST`."""
-    value = finite(text, name, file, line)
-    if abs(value) > LARGEST:
-        raise DataError(f"{name} is {text}, beyond any micrograph", file, line)
-    return value
-
-
-def extent(text: Any, name: str, file: str, line: int | None = None) -> float:
-    """Read the side of a box; see `coordinate`, and it must not be negative."""
-    value = coordinate(text, name, file, line)
-    if value < 0:
-        raise DataError(f"{name} is {text}; the side of a box cannot be negative", file, line)
-    return value

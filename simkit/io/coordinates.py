@@ -14,13 +14,13 @@ from pathlib import Path
 from simkit.core.errors import DataError
 from simkit.core.tables import Picks, Truth
 from simkit.io.atomic import write_bytes_atomic
-from simkit.io.convention import CoordinateFrame as CoordinateFrame
 from simkit.io.convention import Format, Shape, to_picks, to_raw
 from simkit.io.formats import FORMATS as FORMATS
 from simkit.io.formats import HEADLESS, SUFFIXES, format_named
 from simkit.io.formats import describe_formats as describe_formats
+from simkit.io.frames import CoordinateFrame as CoordinateFrame
 from simkit.io.names import stem
-from simkit.io.star import listed_files
+from simkit.io.relion import listed_files
 
 HEAD = 512
 """Bytes by which formats of the same suffix are told apart."""

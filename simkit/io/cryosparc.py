@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from simkit.core.errors import DataError
 from simkit.core.grid import FloatArray
-from simkit.io.convention import RawPoints
+from simkit.io.raw import RawPoints
 
 Rows = npt.NDArray[Any]
 

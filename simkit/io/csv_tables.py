@@ -22,7 +22,7 @@ from simkit.core.errors import DataError
 from simkit.core.grid import FloatArray
 from simkit.core.quantity import shortest
 from simkit.core.tables import Picks, Table
-from simkit.io.convention import RawPoints, coordinate, finite
+from simkit.io.raw import RawPoints, coordinate, finite
 
 SUFFIX = {"": "", "Å": "_A", "°": "_deg"}
 """What a column's unit adds to its header; ASCII, so that every program can name the column."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from simkit.core.errors import DataError
-from simkit.io.convention import RawPoints, coordinate, finite
+from simkit.io.raw import RawPoints, coordinate, finite
 
 MANNER = "manual"
 """What e2boxer calls boxes that it did not find itself."""

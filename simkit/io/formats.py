@@ -11,7 +11,7 @@ from simkit.io.convention import HOLDABLE, Format
 from simkit.io.cryosparc import read_cs, write_cs
 from simkit.io.csv_tables import read_csv, write_csv
 from simkit.io.eman_json import read_eman_json, write_eman_json
-from simkit.io.star import DECIMALS, read_star, write_star
+from simkit.io.relion import DECIMALS, read_star, write_star
 from simkit.io.topaz import read_topaz, write_topaz
 
 FORMATS: tuple[Format, ...] = (
@@ -43,7 +43,7 @@ FORMATS: tuple[Format, ...] = (
         first_class=1,
         holds=frozenset(HOLDABLE),
         decimals=DECIMALS,
-        source="RELION 5: autopicker.cpp, preprocessing.cpp, euler.cpp; see simkit.io.star",
+        source="RELION 5: autopicker.cpp, preprocessing.cpp, euler.cpp; see simkit.io.relion",
         read=read_star,
         write=write_star,
     ),

@@ -13,9 +13,9 @@ import numpy as np
 
 from simkit.core.errors import DataError
 from simkit.core.quantity import shortest
-from simkit.io.convention import RawPoints, coordinate, finite
 from simkit.io.csv_tables import read_rows
 from simkit.io.names import stem
+from simkit.io.raw import RawPoints, coordinate, finite
 
 HEADER = ("image_name", "x_coord", "y_coord", "score")
 

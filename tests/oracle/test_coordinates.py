@@ -17,7 +17,7 @@ from simkit.core.quantity import wrap_angle
 from simkit.core.tables import Picks, Truth
 from simkit.io.coordinates import encode_coordinates, read_coordinates
 from simkit.io.csv_tables import table_csv
-from simkit.io.star import Optics, micrographs_star
+from simkit.io.relion import Optics, micrographs_star
 from simkit.shape.base import draw
 from simkit.shape.disk import Disk
 

@@ -1,0 +1,95 @@
+"""The numbers of a coordinate file as they stand there: what readers return and writers take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from simkit.core.errors import DataError
+from simkit.core.grid import FloatArray
+
+LARGEST = 1e9
+"""Larger coordinates are damage: no micrograph has so many pixels, nor its edge so many Å."""
+
+
+@dataclass(frozen=True)
+class RawPoints:
+    """The numbers of a coordinate file as they stand there: arrays of shape (n,), None where not said.
+
+    Attributes
+    ----------
+    y, x : array
+        Position in the format's own unit, from its own origin.
+    box : tuple of two arrays, optional
+        Height and width of the boxes.
+    psi, rot, tilt : array, optional
+        Euler angles in degrees, NaN where one does not exist.
+    score : array, optional
+        NaN where one does not exist.
+    number : array, optional
+        Number of the class, NaN where one does not exist.
+    class_, template, micrograph : sequence of str, optional
+        Names.
+    mirror : array of bool, optional
+        Only in what simkit writes itself.
+    pixel_size : float or array, optional
+        Å of a pixel of the micrograph.
+    shape : tuple of two arrays, optional
+        Rows and columns of the micrograph of every point.
+    unit : str, optional
+        Where the file itself states the unit.
+    """
+
+    y: FloatArray
+    x: FloatArray
+    box: tuple[FloatArray, FloatArray] | None = None
+    psi: FloatArray | None = None
+    rot: FloatArray | None = None
+    tilt: FloatArray | None = None
+    score: FloatArray | None = None
+    number: FloatArray | None = None
+    class_: Sequence[str] | None = None
+    template: Sequence[str] | None = None
+    micrograph: Sequence[str] | None = None
+    mirror: FloatArray | None = None
+    pixel_size: FloatArray | float | None = None
+    shape: tuple[FloatArray, FloatArray] | None = None
+    unit: Literal["pixel", "Å"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+def finite(text: Any, name: str, file: str, line: int | None = None) -> float:
+    """Read a finite number.
+
+    Raises
+    ------
+    DataError
+        If it is none.
+    """
+    try:
+        value = float(text)
+    except (TypeError, ValueError, OverflowError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise DataError(f"{name} is {text!r}, not a finite number", file, line)
+    return value
+
+
+def coordinate(text: Any, name: str, file: str, line: int | None = None) -> float:
+    """Read a position; see `finite`, and it must be within `LARGEST`."""
+    value = finite(text, name, file, line)
+    if abs(value) > LARGEST:
+        raise DataError(f"{name} is {text}, beyond any micrograph", file, line)
+    return value
+
+
+def extent(text: Any, name: str, file: str, line: int | None = None) -> float:
+    """Read the side of a box; see `coordinate`, and it must not be negative."""
+    value = coordinate(text, name, file, line)
+    if value < 0:
+        raise DataError(f"{name} is {text}; the side of a box cannot be negative", file, line)
+    return value
