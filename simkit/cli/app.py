@@ -9,6 +9,7 @@ import typer
 from simkit.cli.catalogue import list_kinds, schema
 from simkit.cli.check import check, explain
 from simkit.cli.convention import convention
+from simkit.cli.lattice import lattice
 from simkit.cli.new import new
 from simkit.cli.pick import pick
 from simkit.cli.run import report, run
@@ -24,6 +25,7 @@ app.command()(check)
 app.command()(explain)
 app.command()(pick)
 app.command()(score)
+app.command()(lattice)
 app.command()(new)
 app.command()(convention)
 app.command("list")(list_kinds)
