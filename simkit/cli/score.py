@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simkit.cli.manners import AsJson, Debug, aligned, emit_json, friendly, length, note, number
+from simkit.cli import verdict
+from simkit.cli.manners import AsJson, Debug, aligned, emit_json, friendly, length, note
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,6 +99,13 @@ def score(
         str | None,
         typer.Option("--micrograph", metavar="NAME", help="Judge this micrograph alone."),
     ] = None,
+    incomplete: Annotated[
+        bool,
+        typer.Option(
+            "--incomplete",
+            help="TRUTH may lack particles: other picks are unlabelled, precision is a lower bound.",
+        ),
+    ] = False,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -108,7 +116,7 @@ def score(
 
     Example: simkit score 'picks/*.box' truth.csv --radius '80 Å' --pixel-size '1.5 Å'
     """
-    from simkit.core.tables import Truth
+    from simkit.core.tables import Picks, Truth
     from simkit.engine.scoring import judge
     from simkit.matching.conventions import likely_frame
     from simkit.scenario.spec import Score
@@ -123,7 +131,9 @@ def score(
     if micrograph is not None:
         found, right = _on(found, micrograph), _on(right, micrograph)
     found, right = _paired(found, right)
-    known = Truth(**{name: right.table[name] for name in ("micrograph", "class", "y", "x", "psi")})
+    known = Truth(
+        **{name: right.table[name] for name in ("micrograph", "class", "y", "x", "psi", "rot", "tilt")}
+    )
     classes = _shared_classes(known, found.table)
     if not classes:
         known, found = (
@@ -133,12 +143,14 @@ def score(
     if suspicion := likely_frame(known, found.table, radius=radius, pixel_size=pixel_size):
         note(suspicion.sentence)
     settings = Score(radius=radius)
-    judged = judge(known, found.table, settings, classes=classes, symmetry={}, ndim=2)
+    judged = judge(
+        known, found.table, settings, classes=classes, symmetry={}, ndim=2, complete=not incomplete
+    )
     if as_json:
         emit_json({"knows": list(judged.knows), "oracle": judged.oracle, **judged.values})
     else:
         units = {name: unit for metric in settings.used_metrics for name, unit in metric.units.items()}
-        typer.echo(_table(judged.values, units))
+        typer.echo(_table(judged.values, units, complete=not incomplete))
 
 
 @dataclass(frozen=True)
@@ -259,8 +271,12 @@ def _shared_classes(truth: Truth, picks: Picks) -> tuple[str, ...]:
     return ()
 
 
-def _table(values: Mapping[str, Mapping[str, Value]], units: Mapping[str, str]) -> str:
-    rows = [[name, *(number(of[name]) for of in values.values()), units[name]] for name in values["all"]]
+def _table(values: Mapping[str, Mapping[str, Value]], units: Mapping[str, str], *, complete: bool) -> str:
+    names = [name for name in values["all"] if name != verdict.HIDDEN[complete]]
+    rows = [
+        [name, *(verdict.score(name, of[name], complete=complete) for of in values.values()), units[name]]
+        for name in names
+    ]
     return aligned([["", *values, ""], *rows] if len(values) > 1 else rows)
 
 

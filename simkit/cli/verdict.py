@@ -10,6 +10,9 @@ from simkit.cli.manners import aligned, number
 SHOWN = ("tp", "fp", "unlabelled", "fn", "precision", "recall", "f1", "rmse")
 """Metrics in the summary, where they were computed."""
 
+HIDDEN = {True: "unlabelled", False: "fp"}
+"""Whether the truth is complete → the count that then has nothing to say."""
+
 
 def expectations(scores: Mapping[str, Any]) -> str:
     """Return a table of every expectation, its value, its limits and whether it holds."""
@@ -32,21 +35,23 @@ def limit(entry: Mapping[str, Any]) -> str:
 
 def pickers(scores: Mapping[str, Any]) -> str:
     """Return a table of the scores of every picker, over all and by class."""
-    hidden = "unlabelled" if scores["complete_truth"] else "fp"
-    names = [name for name in SHOWN if name in scores["units"]["pickers"] and name != hidden]
+    complete = scores["complete_truth"]
+    names = [name for name in SHOWN if name in scores["units"]["pickers"] and name != HIDDEN[complete]]
     units = [scores["units"]["pickers"][name] for name in names]
     header = [f"{name} ({unit})" if unit else name for name, unit in zip(names, units, strict=True)]
     rows = [["picker", "class", *header]]
     for picker, entry in scores["pickers"].items():
         label = f"{picker} (oracle)" if entry["oracle"] else picker
         classes = {name: values for name, values in entry.items() if isinstance(values, Mapping)}
-        rows += [[label, name, *(_written(scores, n, v[n]) for n in names)] for name, v in classes.items()]
+        rows += [
+            [label, name, *(score(n, v[n], complete=complete) for n in names)] for name, v in classes.items()
+        ]
     return aligned(rows)
 
 
-def _written(scores: Mapping[str, Any], name: str, value: float | None) -> str:
-    """Write a value; precision and F1 are lower bounds where particles may be missing from the truth."""
-    bound = value is not None and name in ("precision", "f1") and not scores["complete_truth"]
+def score(name: str, value: float | None, *, complete: bool) -> str:
+    """Write a score; precision and F1 are lower bounds where particles may be missing from the truth."""
+    bound = value is not None and name in ("precision", "f1") and not complete
     return f"{'≥ ' if bound else ''}{number(value)}"
 
 

@@ -196,6 +196,12 @@ def _names(scenario: Scenario) -> Errors:
             yield ScenarioError(
                 f"{name!r} has a meaning of its own in scores; choose another name", ("specimen", name)
             )
+    for name in scenario.pickers:
+        if name.endswith("_coordinates"):
+            yield ScenarioError(
+                "a run writes lists of coordinate files under names with this ending; choose another name",
+                ("pickers", name),
+            )
     for section in ("specimen", "background", "psf", "noise", "templates", "pickers", "audit"):
         seen: dict[str, str] = {}
         for name in getattr(scenario, section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -59,8 +60,17 @@ def test_the_transcript_is_what_is_printed(folder: Path) -> None:
 
 
 def test_every_scenario_is_valid(folder: Path) -> None:
+    # One of them takes the files that the transcript's command leaves.
+    assert simkit("run", "first-light.yaml", cwd=folder).returncode == 0
     for file in folder.glob("*.yaml"):
         assert simkit("check", file.name, cwd=folder).returncode == 0
+
+
+def test_measured_micrographs_are_judged(folder: Path) -> None:
+    assert simkit("run", "first-light.yaml", cwd=folder).returncode == 0
+    done = simkit("run", "measured.yaml", "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["pickers"]["matched"]["all"]["recall"] > 0.9
 
 
 @pytest.mark.parametrize("number", range(len(blocks("python"))))

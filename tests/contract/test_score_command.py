@@ -205,3 +205,15 @@ def test_three_programs_against_experts(score, program, n, precision, recall):
     as_given = score(boxes, truth, *settings)
     assert values(as_given)["all"]["precision"] == pytest.approx(0.34, abs=0.02)
     assert "flipped-y" in as_given.stderr
+
+
+def test_where_the_truth_may_lack_particles_other_picks_are_unlabelled(tmp_path: Path) -> None:
+    (tmp_path / "picks.csv").write_text("x_A,y_A\n10,10\n500,500\n")
+    (tmp_path / "truth.csv").write_text("x_A,y_A\n11,10\n90,90\n")
+    command = ["score", str(tmp_path / "picks.csv"), str(tmp_path / "truth.csv"), "--radius", "8 Å"]
+    plain, open_ended = (CliRunner().invoke(app, [*command, *more]) for more in ([], ["--incomplete"]))
+    assert "fp " in plain.stdout
+    assert "unlabelled" not in plain.stdout
+    assert "fp " not in open_ended.stdout
+    assert [line.split() for line in open_ended.stdout.splitlines()][1] == ["unlabelled", "1"]
+    assert "≥ 0.5" in open_ended.stdout
