@@ -116,7 +116,7 @@ def score(
 
     Example: simkit score 'picks/*.box' truth.csv --radius '80 Å' --pixel-size '1.5 Å'
     """
-    from simkit.core.tables import Picks, Truth
+    from simkit.core.tables import Truth
     from simkit.engine.scoring import judge
     from simkit.matching.conventions import likely_frame
     from simkit.scenario.spec import Score
