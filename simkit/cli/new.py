@@ -85,6 +85,7 @@ def _picker_files() -> dict[str, bytes]:
     return {
         "README.md": _starter("picker.md"),
         "picker.py": _starter("picker.py.txt"),
+        "micrograph.yaml": _starter("convention.yaml"),
         MICROGRAPH: _mrc(known_micrograph()),
         "template.mrc": _mrc(known_micrograph(alone)),
     }
