@@ -124,6 +124,10 @@ def test_tiff_colour_and_stack(tmp_path: Path) -> None:
     assert np.allclose(read_image(tmp_path / "p.tif").pixels, 29.9)
     tifffile.imwrite(tmp_path / "s.tiff", np.zeros((3, 5, 7), np.uint8), photometric="minisblack")
     raises(tmp_path / "s.tiff", "stack of 3 pages")
+    # ImageJ keeps a large stack behind one page, and says so in its own words alone.
+    large = "ImageJ=1.53\nimages=3\nslices=3\n"
+    tifffile.imwrite(tmp_path / "s.tiff", np.zeros((5, 7), np.uint8), description=large, metadata=None)
+    raises(tmp_path / "s.tiff", "stack of 3 pages")
     (tmp_path / "s.tiff").write_bytes(b"II*\x00junk")
     raises(tmp_path / "s.tiff", "not a readable TIFF")
 

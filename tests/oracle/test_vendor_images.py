@@ -101,6 +101,8 @@ def test_ser_refusals(tmp_path: Path) -> None:
     file = tmp_path / "a.ser"
     grey = RAMP.astype("<i2")
     assert open_image(wrote(file, ser_bytes(grey, delta=(2e8, 2e8)))).pixel_size is None  # 1/m
+    assert 4.4e-10 * 1e10 != 4.4  # what must not reach a report
+    assert open_image(wrote(file, ser_bytes(grey, delta=(4.4e-10, 4.4e-10)))).pixel_size == 4.4
     assert open_image(wrote(file, ser_bytes(grey, delta=(0.0, 0.0)))).pixel_size is None
     raises(wrote(file, ser_bytes(grey, delta=(1e-10, 2e-10))), "2 Å high and 1 Å wide")
     raises(wrote(file, ser_bytes(grey, grey)), "holds 2 images")
