@@ -116,7 +116,7 @@ class _Header:
     def dtype(self) -> np.dtype[Any]:
         """Of the stored pixels."""
         if self.mode == 0:
-            signed = self.largest <= 127 if self.imod_flags is None else self.imod_flags & SIGNED_BYTES
+            signed = not self.largest > 127 if self.imod_flags is None else self.imod_flags & SIGNED_BYTES
             return np.dtype(np.int8 if signed else np.uint8)
         return dtype_from_mode(self.mode).newbyteorder(self.order)
 

@@ -147,7 +147,15 @@ def test_byte_order_is_the_one_that_makes_sense(
 
 @pytest.mark.parametrize(
     ("flags", "largest", "signed"),
-    [(None, 90, True), (None, 0, True), (None, 200, False), (0, 90, False), (1, 90, True), (1, 200, True)],
+    [
+        (None, 90, True),
+        (None, float("nan"), True),
+        (None, 0, True),
+        (None, 200, False),
+        (0, 90, False),
+        (1, 90, True),
+        (1, 200, True),
+    ],
 )
 def test_sign_of_bytes(tmp_path: Path, flags: int | None, largest: float, signed: bool) -> None:
     stored = np.array([[0, 1, 127, -128, -1]], np.int8)
