@@ -31,7 +31,7 @@ LOWEST = 3.0
 """Frequency steps around zero in which gradients of the illumination live."""
 
 FAINTEST = 1e-10
-"""Share of the strongest spot's power below which rounding and the window's leakage are seen."""
+"""Share of the strongest power below which rounding and the window's leakage are seen."""
 
 MOST_SPOTS = 1500
 """Strongest spots that are kept."""
@@ -197,7 +197,7 @@ def find_spots(image: FloatArray) -> Spots:
     steps = rows - shape // 2 + _between(power, rows)
     around = ndimage.uniform_filter(power - background, 3)[at] * 9
     spots = Spots(steps, np.maximum(around, 0.0), snr, 0.67 / np.sqrt(snr))
-    return spots.take(peak > np.maximum(_leakage(rows, peak), FAINTEST * peak[0]))
+    return spots.take(peak > np.maximum(_leakage(rows, peak), FAINTEST * power.max()))
 
 
 def _between(power: FloatArray, rows: FloatArray) -> FloatArray:

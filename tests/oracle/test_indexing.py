@@ -19,7 +19,8 @@ from simkit.core.net import net_points, reduced
 from simkit.indexing.cell import Cell, fit_cell
 from simkit.indexing.lattice import FoundLattice, NoLattice, find_lattice
 from simkit.indexing.output import lattice_data
-from simkit.indexing.spectrum import find_spots
+from simkit.indexing.spectrum import Spots, find_spots
+from simkit.indexing.spots import index_spots
 from simkit.io.images import read_image
 from simkit.scenario.spec import Scenario
 
@@ -107,14 +108,14 @@ NETS: dict[str, tuple[dict[str, Any], tuple[float, float, float]]] = {
 
 
 @pytest.mark.parametrize("net", NETS)
-@pytest.mark.parametrize("rotation", [0.0, 23.0, 77.0])
+@pytest.mark.parametrize("rotation", [0.0, 23.0])
 def test_every_net_is_found_within_its_errors(net: str, rotation: float) -> None:
     lattice, (a, b, gamma) = NETS[net]
     answer = found(micrograph({**lattice, "rotation": rotation}, seed=5))
     assert answer.net == net
     assert answer.confidence.level == "high"
     wanted, cell = sorted([a, b]), answer.cell
-    # 4 standard errors: 45 comparisons exceed it in less than 1 of 300 sets.
+    # 4 standard errors: 30 comparisons exceed it in less than 1 of 500 sets.
     assert np.all(np.abs(np.sort(cell.lengths()) - wanted) < 4 * cell.length_errors() + 1e-3)
     assert min(abs(cell.gamma() - gamma), abs(cell.gamma() - 180 + gamma)) < 4 * cell.gamma_error() + 1e-3
     # Gauss–Lagrange: no vector of the net is shorter, and the error is small against the cell.
@@ -207,6 +208,38 @@ def test_harmonics_are_not_mistaken_for_the_cell() -> None:
     # Exactly alike, the cell is half as long, and its multiple is not taken for it.
     equal = found(micrograph(lattice, shapes=two_sites(0.0), shape=(200, 220)))
     assert np.allclose(equal.cell.lengths(), [11, 15], atol=0.1)
+
+
+def spots_at(steps: FloatArray, *, snr: float = 400.0) -> Spots:
+    n = len(steps)
+    return Spots(steps, np.linspace(2, 1, n), np.full(n, snr), np.full(n, 0.67 / np.sqrt(snr)))
+
+
+def orders(star: FloatArray, shift: tuple[float, float] = (0.0, 0.0), most: int = 3) -> FloatArray:
+    """List the reciprocal points h + shift₀, k + shift₁ of half a plane, nearest first."""
+    span = np.arange(-most, most + 1)
+    hk = np.stack(np.meshgrid(span, span, indexing="ij"), axis=-1).reshape(-1, 2) + shift
+    steps = hk @ star
+    steps = steps[(steps[:, 1] > 0.1) | ((np.abs(steps[:, 1]) <= 0.1) & (steps[:, 0] > 0.1))]
+    return steps[np.argsort(np.linalg.norm(steps, axis=1))]
+
+
+@pytest.mark.parametrize(
+    ("shift", "index"), [((0.5, 0.0), 2), ((1 / 3, 1 / 3), 3), ((0.42, 0.95), 1), ((0.5, 0.31), 1)]
+)
+def test_one_superlattice_spot_is_enough_and_one_astray_is_left(
+    shift: tuple[float, float], index: int
+) -> None:
+    star = np.array([[21.0, 2.0], [-3.0, 17.0]])
+    scatter = 0.03 * np.random.default_rng(0).normal(size=(24, 2))
+    steps = np.concatenate([orders(star), orders(star, shift)[:1]])
+    answer = index_spots(spots_at(steps + np.resize(scatter, steps.shape)))
+    assert answer is not None
+    # A spot at half or a third of the cell makes the cell two or three times as large; one elsewhere, as the
+    # ghosts of the perovskite's scan are, does not.
+    area = abs(np.linalg.det(star)) / abs(np.linalg.det(answer.basis))
+    assert area == pytest.approx(index, rel=0.02)
+    assert answer.explained[-1] == (index > 1)
 
 
 def test_a_motif_without_first_orders_keeps_its_cell() -> None:
@@ -320,24 +353,29 @@ def test_a_small_crystal_is_covered_in_part_and_has_no_vacancies_around() -> Non
 
 NOISES = {
     "white": lambda rng: rng.normal(size=(64, 64)),
-    "blurred": lambda rng: ndimage.gaussian_filter(rng.normal(size=(96, 80)), 1.5, mode="reflect"),
+    "blurred": lambda rng: (
+        20 * ndimage.gaussian_filter(rng.normal(size=(96, 80)), 2) + 0.2 * rng.normal(size=(96, 80))
+    ),
     "scan lines": lambda rng: rng.normal(size=(80, 80)) + 2 * rng.normal(size=(80, 1)),
     "uneven light": lambda rng: rng.normal(size=(72, 72)) + 50 * np.linspace(-1, 2, 72)[:, None] ** 2,
 }
 
 
+RATES = {"scan lines": 0.2}
+"""Share of images with a false spot; 0.02 where not said. A streak's own background rests on few steps."""
+
+
 @pytest.mark.parametrize("kind", NOISES)
 def test_noise_has_no_lattice(kind: str) -> None:
-    images = [NOISES[kind](np.random.default_rng(seed)) for seed in range(80)]
+    images = [NOISES[kind](np.random.default_rng(seed)) for seed in range(60)]
     spots = [len(find_spots(image)) for image in images]
     # A lattice takes two false spots at least, where one in some 70 images has one (scan lines: one in
     # 6): a false lattice in one of these sets has a probability of less than 2 %.
     suspects = [image for image, n in zip(images, spots, strict=True) if n > 1]
     answers = [find_lattice(image) for image in suspects]
     assert not any(isinstance(a, FoundLattice) and a.confidence.level == "high" for a in answers)
-    if kind == "white":
-        # Exceeded by chance once in 10,000 sets.
-        assert sum(n > 0 for n in spots) <= binom.isf(1e-4, len(images), 0.02)
+    # Exceeded by chance once in 10,000 sets.
+    assert sum(n > 0 for n in spots) <= binom.isf(1e-4, len(images), RATES.get(kind, 0.02))
 
 
 def test_what_is_no_lattice_is_said() -> None:
