@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 import typer
 
 if TYPE_CHECKING:
+    from simkit.core.quantity import Dimension
     from simkit.scenario.loading import Loaded
     from simkit.scenario.source import SourceMap
 
@@ -110,12 +111,23 @@ def length(text: str) -> float:
     """Parse a length with its unit from the command line."""
     from simkit.core.quantity import LENGTH
 
+    return _positive(text, LENGTH)
+
+
+def dose(text: str) -> float:
+    """Parse a dose with its unit from the command line."""
+    from simkit.core.quantity import DOSE
+
+    return _positive(text, DOSE)
+
+
+def _positive(text: str, dimension: Dimension) -> float:
     try:
-        value = LENGTH.parse(text)
+        value = dimension.parse(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     if not 0 < value < float("inf"):
-        raise typer.BadParameter(f"{text!r} is not a length; it must be more than 0 and finite")
+        raise typer.BadParameter(f"{text!r} is not a {dimension.name}; it must be more than 0 and finite")
     return value
 
 

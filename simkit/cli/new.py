@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from simkit.cli.manners import Debug, friendly, note
+from simkit.cli.manners import Debug, friendly, length, load, note
+from simkit.cli.manners import dose as parsed_dose
 
 if TYPE_CHECKING:
     from simkit.engine.results import Simulation
@@ -30,14 +31,48 @@ def new(
             help="Where to write; <starter>.yaml by default, and for a picker the folder mypicker.",
         ),
     ] = None,
+    density: Annotated[
+        Path | None,
+        typer.Option("--map", metavar="FILE", help="cryoem: a density map of your own particle."),
+    ] = None,
+    dose: Annotated[
+        float | None, typer.Option(parser=parsed_dose, metavar="DOSE", help="With --map: '40 e/Å²'.")
+    ] = None,
+    defocus: Annotated[
+        float | None, typer.Option(parser=length, metavar="LENGTH", help="With --map: '1.5 µm'.")
+    ] = None,
+    pixel_size: Annotated[
+        float | None,
+        typer.Option(
+            parser=length, metavar="LENGTH", help="With --map: of the micrographs; chosen if left out."
+        ),
+    ] = None,
+    voxel_size: Annotated[
+        float | None,
+        typer.Option(parser=length, metavar="LENGTH", help="With --map: where its header does not say it."),
+    ] = None,
+    contour: Annotated[
+        float | None, typer.Option(metavar="LEVEL", help="With --map: density below which there is solvent.")
+    ] = None,
+    symmetry: Annotated[
+        str, typer.Option(metavar="GROUP", help="With --map: C1, C5, D7, T, O or I, axes as in RELION.")
+    ] = "C1",
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
     debug: Debug = False,
 ) -> None:
     """Write a commented scenario to start from, or a picker of one's own.
 
-    Example: simkit new cryoem --out mine.yaml
+    Example: simkit new cryoem --map M.mrc --dose '40 e/Å²' --defocus '1.5 µm' --out mine.yaml
     """
-    if starter == "picker":
+    options = {"dose": dose, "defocus": defocus, "pixel_size": pixel_size, "symmetry": symmetry}
+    _refuse_unused(starter, density, options | {"voxel_size": voxel_size, "contour": contour})
+    if density is not None:
+        target = out or Path(f"{density.name.split('.')[0]}.yaml")
+        about_map = {"file": str(density), "voxel_size": voxel_size, "contour": contour}
+        _write({target: _map_starter(target, about_map, options)}, force=force)
+        load(target)
+        note(f"what it means: simkit explain {target}\nrun it with: simkit run {target}")
+    elif starter == "picker":
         folder = out or Path("mypicker")
         _write({folder / name: content for name, content in _picker_files().items()}, force=force)
         note(f"try it: cd {folder} && python picker.py && simkit convention picks.csv")
@@ -45,6 +80,45 @@ def new(
         target = out or Path(f"{starter}.yaml")
         _write({target: _starter(f"{starter}.yaml")}, force=force)
         note(f"run it with: simkit run {target}")
+
+
+def _refuse_unused(starter: str, density: Path | None, options: dict[str, Any]) -> None:
+    """Refuse options that would say nothing, and a map without what only its owner knows."""
+    if density is not None and starter != "cryoem":
+        raise typer.BadParameter(f"a map is for `simkit new cryoem`, not `{starter}`", param_hint="--map")
+    for name, value in options.items():
+        option = "--" + name.replace("_", "-")
+        if density is None and value not in (None, "C1"):
+            raise typer.BadParameter("describes a map; give one with --map", param_hint=option)
+        if density is not None and value is None and name in ("dose", "defocus"):
+            example = {"dose": "40 e/Å²", "defocus": "1.5 µm"}[name]
+            raise typer.BadParameter(f"is needed with --map, for example '{example}'", param_hint=option)
+
+
+def _map_starter(target: Path, about_map: dict[str, Any], options: dict[str, Any]) -> bytes:
+    from pydantic import ValidationError
+
+    from simkit.cli.map_starter import Microscopy, map_scenario
+    from simkit.core.errors import DataError, ScenarioError
+    from simkit.core.symmetry import is_point_group
+    from simkit.view.solid import MapFile
+
+    if not is_point_group(options["symmetry"]):
+        raise typer.BadParameter(
+            f"{options['symmetry']!r} is not a point group; write C1, C5, D7, T, O or I",
+            param_hint="--symmetry",
+        )
+    try:
+        density = MapFile.model_validate(about_map)
+        text = map_scenario(
+            _starter("cryoem_map.yaml").decode(), target=target, density=density, seen=Microscopy(**options)
+        )
+    except ValidationError as error:
+        raise DataError(error.errors()[0]["msg"], about_map["file"]) from None
+    except ScenarioError as error:
+        hint = "; see --voxel-size" if "size of a voxel" in error.message else ""
+        raise DataError(f"{error.message}{hint}", about_map["file"]) from error
+    return text.encode()
 
 
 def _write(files: dict[Path, bytes], *, force: bool) -> None:

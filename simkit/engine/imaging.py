@@ -8,10 +8,9 @@ import numpy as np
 
 from simkit.core import fourier
 from simkit.core.grid import ComplexArray, FloatArray, Grid
-from simkit.core.orientation import View
 from simkit.core.tables import Placements
 from simkit.scenario.spec import Scenario, Species
-from simkit.template.base import Optics, Subject
+from simkit.template.base import Optics, Subject, Views
 from simkit.theory.electron import interaction_constant
 
 
@@ -59,8 +58,8 @@ def _subject(species: Species, sigma: float | None) -> Subject:
     cell = species.unit_cell
     typical = cell.typical_views
 
-    def spectra(grid: Grid, angles: FloatArray, view: View | None) -> Iterator[ComplexArray]:
-        rot, tilt = view or typical[0]
+    def spectra(grid: Grid, angles: FloatArray, views: Views) -> Iterator[ComplexArray]:
+        rot, tilt = np.array([view or typical[0] for view in views]).T
         nowhere = np.zeros(len(angles))
         copies = Placements.at(nowhere, nowhere, psi=angles, rot=rot, tilt=tilt)
         return cell.spectra(grid, copies, interaction=sigma)

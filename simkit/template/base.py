@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -25,6 +25,10 @@ Contrast = Literal["bright", "dark"]
 """Whether a particle is brighter or darker than what is around it."""
 
 
+Views = Sequence[View | None]
+"""Directions that a solid is seen from; None, one after the other, for a flat particle."""
+
+
 class Rotations(Spec):
     """The in-plane angles to try."""
 
@@ -44,8 +48,8 @@ class Subject:
     Attributes
     ----------
     spectra : callable
-        ``spectra(grid, angles, view)`` → for every in-plane angle, the spectrum of the density of one
-        copy centred on index 0; view is None for a flat species.
+        ``spectra(grid, angles, views)`` → for every in-plane angle and view, the spectrum of the density
+        of one copy centred on index 0; views are None for a flat species.
     support : float
         Radius in Å of the density.
     symmetry : str
@@ -56,7 +60,7 @@ class Subject:
         The only direction that copies of a solid are seen from, where there is one.
     """
 
-    spectra: Callable[[Grid, FloatArray, View | None], Iterator[ComplexArray]]
+    spectra: Callable[[Grid, FloatArray, Views], Iterator[ComplexArray]]
     support: float
     symmetry: str
     solid: bool = False
@@ -126,19 +130,17 @@ class Template(Spec):
         return None
 
     @abstractmethod
-    def images(
-        self, angles: FloatArray, around: Surroundings, view: View | None = None
-    ) -> tuple[FloatArray, float]:
-        """Draw the template at each angle.
+    def images(self, angles: FloatArray, views: Views, around: Surroundings) -> tuple[FloatArray, float]:
+        """Draw the template at each angle, from each view.
 
         Parameters
         ----------
         angles : array, shape (n,)
             Degrees, +x turned towards +y.
+        views : sequence of View or None, of length n
+            The direction of each, from among `directions`; a flat template does not look at them.
         around : Surroundings
             What the template may look at.
-        view : View or None
-            The direction a solid is seen from, one of `directions`.
 
         Returns
         -------
@@ -171,35 +173,38 @@ class Template(Spec):
         Raises
         ------
         ScenarioError
-            If the template cannot be drawn.
-        """
-        return tuple(self.bank(name, around, view) for view in self.directions(around))
-
-    def bank(self, name: str, around: Surroundings, view: View | None = None) -> TemplateBank:
-        """Return the images at all angles from one direction, each with zero mean and unit energy.
-
-        Raises
-        ------
-        ScenarioError
-            If an image is constant, so that nothing could be found with it.
+            If the template cannot be drawn, or is constant, so that nothing could be found with it.
         """
         if error := self.dimension_error(around.grid.ndim):
             raise ScenarioError(error)
-        symmetry = self._in_plane_symmetry(around, view)
-        angles = self.rotations.angles(symmetry) if self.rotations else np.zeros(1)
-        images, support = self.images(angles, around, view)
+        views = self.directions(around)
+        symmetries = [self._in_plane_symmetry(around, view) for view in views]
+        angles = [self.rotations.angles(s) if self.rotations else np.zeros(1) for s in symmetries]
+        # All are drawn at once: of a map, that is many times quicker than one view after the other.
+        each = [view for view, of_view in zip(views, angles, strict=True) for _ in of_view]
+        images, support = self.images(np.concatenate(angles), each, around)
         if any(np.ptp(image) <= FLAT * np.abs(image).max() for image in images):
             raise ScenarioError("the template is constant, so it is like every place; give it some contrast")
-        return TemplateBank(
-            name=name,
-            finds=self.finds or self.default_finds(name),
-            images=standardised(images),
-            angles=angles,
-            pixel_size=around.grid.pixel_size,
-            support=support,
-            symmetry=symmetry,
-            view=view,
+        ends = np.cumsum([len(of_view) for of_view in angles])
+        return tuple(
+            TemplateBank(
+                name=name,
+                finds=self.finds or self.default_finds(name),
+                images=standardised(drawn),
+                angles=of_view,
+                pixel_size=around.grid.pixel_size,
+                support=support,
+                symmetry=symmetry,
+                view=view,
+            )
+            for drawn, of_view, symmetry, view in zip(
+                np.split(images, ends[:-1]), angles, symmetries, views, strict=True
+            )
         )
+
+    def bank(self, name: str, around: Surroundings) -> TemplateBank:
+        """Return the bank of the first direction, which is the only one of a flat template."""
+        return self.banks(name, around)[0]
 
     def _in_plane_symmetry(self, around: Surroundings, view: View | None) -> str:
         symmetry = self.effective_symmetry(around)

@@ -12,13 +12,12 @@ from pydantic_core import PydanticCustomError
 from simkit.core import fourier
 from simkit.core.errors import ScenarioError
 from simkit.core.grid import FloatArray, Grid
-from simkit.core.orientation import View
 from simkit.core.paths import DataFile
 from simkit.core.quantity import Index, PositiveLength
 from simkit.core.vector import Vector
 from simkit.template._picture import picture_views, read_picture
 from simkit.template._views import odd_within, refuse_larger
-from simkit.template.base import Surroundings, Template
+from simkit.template.base import Surroundings, Template, Views
 
 ON_A_PIXEL = 1e-6
 """Distance in pixels within which a position is that of a pixel, and no shift is needed."""
@@ -101,18 +100,16 @@ class CropTemplate(Template):
             )
         return self
 
-    def images(
-        self, angles: FloatArray, around: Surroundings, view: View | None = None
-    ) -> tuple[FloatArray, float]:
+    def images(self, angles: FloatArray, views: Views, around: Surroundings) -> tuple[FloatArray, float]:
         """See `Template.images`."""
         pixels, pixel_size = self._source(around)
         size = self._size(pixels.ndim)
         radius = self.radius or min(size) / 2
         piece = cut_out(pixels, pixel_size, centre=self.centre.components(pixels.ndim), size=size)
-        views = picture_views(
+        drawn = picture_views(
             piece, pixel_size, angles=angles, image=around.grid, radius=radius if self.rotations else None
         )
-        return views, radius
+        return drawn, radius
 
     def _source(self, around: Surroundings) -> tuple[FloatArray, float]:
         if self.file is None:

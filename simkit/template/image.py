@@ -6,11 +6,10 @@ from typing import Literal
 
 from simkit.core.errors import ScenarioError
 from simkit.core.grid import FloatArray
-from simkit.core.orientation import View
 from simkit.core.paths import DataFile
 from simkit.core.quantity import PositiveLength
 from simkit.template._picture import picture_views, read_picture
-from simkit.template.base import Contrast, Surroundings, Template
+from simkit.template.base import Contrast, Surroundings, Template, Views
 
 
 class ImageTemplate(Template):
@@ -33,9 +32,7 @@ class ImageTemplate(Template):
     radius: PositiveLength | None = None
     """Radius of the particle; half the picture by default. Turned views keep nothing beyond it."""
 
-    def images(
-        self, angles: FloatArray, around: Surroundings, view: View | None = None
-    ) -> tuple[FloatArray, float]:
+    def images(self, angles: FloatArray, views: Views, around: Surroundings) -> tuple[FloatArray, float]:
         """See `Template.images`."""
         pixels, pixel_size = read_picture(self.file, self.pixel_size)
         half = min(pixels.shape) * pixel_size / 2
@@ -45,11 +42,11 @@ class ImageTemplate(Template):
                 ("radius",),
             )
         radius = self.radius or half
-        views = picture_views(
+        drawn = picture_views(
             pixels,
             pixel_size,
             angles=angles,
             image=around.grid,
             radius=radius if self.rotations else None,
         )
-        return (views if self.dark == (self.contrast == "dark") else -views), radius
+        return (drawn if self.dark == (self.contrast == "dark") else -drawn), radius

@@ -9,11 +9,10 @@ from typing import Literal
 from pydantic import Field
 
 from simkit.core.grid import ComplexArray, FloatArray, Grid
-from simkit.core.orientation import View
 from simkit.shape import AnyShape
 from simkit.shape.base import draw
 from simkit.template._drawn import Drawn
-from simkit.template.base import Surroundings
+from simkit.template.base import Surroundings, Views
 
 
 class ShapesTemplate(Drawn):
@@ -37,9 +36,7 @@ class ShapesTemplate(Drawn):
                 return f"shape {i + 1}: {error}"
         return super().dimension_error(ndim)
 
-    def images(
-        self, angles: FloatArray, around: Surroundings, view: View | None = None
-    ) -> tuple[FloatArray, float]:
+    def images(self, angles: FloatArray, views: Views, around: Surroundings) -> tuple[FloatArray, float]:
         """See `Template.images`."""
         support = max(math.hypot(s.centre.y, s.centre.x) + s.support for s in self.shapes)
 

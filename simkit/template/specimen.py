@@ -10,7 +10,7 @@ from simkit.core.grid import FloatArray
 from simkit.core.orientation import View
 from simkit.template._drawn import Drawn
 from simkit.template._solids import Directions, refuse_too_many
-from simkit.template.base import Subject, Surroundings
+from simkit.template.base import Subject, Surroundings, Views
 
 
 class SpecimenTemplate(Drawn):
@@ -27,12 +27,10 @@ class SpecimenTemplate(Drawn):
     optics: Literal["scenario", "none"] = "scenario"
     """scenario: seen through the scenario's own psf; none: the density itself, in the stated contrast."""
 
-    def images(
-        self, angles: FloatArray, around: Surroundings, view: View | None = None
-    ) -> tuple[FloatArray, float]:
+    def images(self, angles: FloatArray, views: Views, around: Surroundings) -> tuple[FloatArray, float]:
         """See `Template.images`."""
         subject = self._subject(around)
-        drawn = self.drawn_views(lambda grid: subject.spectra(grid, angles, view), subject.support, around)
+        drawn = self.drawn_views(lambda grid: subject.spectra(grid, angles, views), subject.support, around)
         return drawn, subject.support
 
     def directions(self, around: Surroundings) -> tuple[View | None, ...]:

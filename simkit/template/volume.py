@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+import numpy as np
+
 from simkit.core.grid import ComplexArray, FloatArray, Grid
 from simkit.core.orientation import View, orientation
 from simkit.template._drawn import Drawn
 from simkit.template._solids import Directions, refuse_too_many
-from simkit.template.base import Surroundings
+from simkit.template.base import Surroundings, Views
 from simkit.view.named import NAMED
 from simkit.view.solid import MapFile
 
@@ -33,12 +35,10 @@ class VolumeTemplate(MapFile, Drawn):
         refuse_too_many(len(views), self.rotations, support=self.map.support, image=around.grid)
         return views
 
-    def images(
-        self, angles: FloatArray, around: Surroundings, view: View | None = None
-    ) -> tuple[FloatArray, float]:
+    def images(self, angles: FloatArray, views: Views, around: Surroundings) -> tuple[FloatArray, float]:
         """See `Template.images`."""
-        rot, tilt = view or NAMED["top"]
         solid = self.map
+        rot, tilt = np.array([view or NAMED["top"] for view in views]).T
 
         def spectra(grid: Grid) -> Iterator[ComplexArray]:
             return solid.projections(grid, orientation(rot, tilt, angles), self.lowpass)

@@ -33,7 +33,7 @@ SAMPLE = 2000
 ALIKE = 0.95
 """Correlation of a map with itself, turned, above which it has the symmetry."""
 
-POINTS_AT_ONCE = 1_000_000
+POINTS_AT_ONCE = 2_000_000
 """Frequencies evaluated in one transform of the map: it is then paid for once by hundreds of copies."""
 
 MOST_VOXELS = 512**3
@@ -215,7 +215,7 @@ def _solid(file: str, written: int, voxel_size: float | None, contour: float | N
             "resample it to larger voxels: the image cannot show more than two of its own pixels",
             ("file",),
         )
-    return Solid(solvent_at_zero(loaded.values, contour), loaded.voxel_size)
+    return Solid(without_margin(solvent_at_zero(loaded.values, contour)), loaded.voxel_size)
 
 
 def solvent_at_zero(values: FloatArray, contour: float | None = None) -> FloatArray:
@@ -258,3 +258,17 @@ def solvent_at_zero(values: FloatArray, contour: float | None = None) -> FloatAr
         )
     density[values < contour] = 0.0
     return density
+
+
+def without_margin(density: FloatArray) -> FloatArray:
+    """Cut off what is exactly 0 around a particle; the central voxel n // 2 stays the central one.
+
+    The transform is that of the whole map, and quicker by the share that is cut off.
+    """
+    window = []
+    for axis, n in enumerate(density.shape):
+        others = tuple(a for a in range(density.ndim) if a != axis)
+        half = int(np.abs(np.flatnonzero(density.any(axis=others)) - n // 2).max())
+        whole = 2 * half + 1 >= n
+        window.append(slice(None) if whole else slice(n // 2 - half, n // 2 + half + 1))
+    return np.ascontiguousarray(density[tuple(window)])

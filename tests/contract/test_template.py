@@ -36,7 +36,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "file": "map.npy",
         "voxel_size": "3 Å",
         "contrast": "dark",
-        "views": [{"kind": "fixed", "rot": "20°", "tilt": "50°"}],
+        "views": [{"kind": "named", "view": "top"}],
     },
 }
 

@@ -122,7 +122,7 @@ def test_a_template_is_what_a_copy_looks_like() -> None:
     drawn = banks(scenario(template=SEARCH | {"views": [{"kind": "fixed", "rot": "20°", "tilt": "70°"}]}))
     subject = subjects(scenario())["body"]
     grid = drawn[0].grid
-    spectrum = next(subject.spectra(grid, np.zeros(1), View(20, 70)))
+    spectrum = next(subject.spectra(grid, np.zeros(1), [View(20, 70)]))
     seen = fourier.corner_to_centre(fourier.inverse(spectrum, grid.shape))
     assert np.corrcoef(drawn[0].images[0].ravel(), seen.ravel())[0, 1] == pytest.approx(1, abs=1e-6)
 

@@ -58,7 +58,7 @@ def around(
 
 
 def views(template: Template, where: Surroundings, angles: FloatArray = ANGLES) -> FloatArray:
-    return template.images(angles, where)[0]
+    return template.images(angles, [None] * len(angles), where)[0]
 
 
 def box(image: FloatArray, pixel_size: float = PIXEL) -> Grid:
@@ -267,7 +267,7 @@ def test_a_crop_is_a_piece_of_the_micrograph() -> None:
     pixels = np.random.default_rng(2).normal(size=IMAGE.shape).astype(np.float32)
     where = around(pixels=pixels)
     crop = CropTemplate(centre={"y": 60 * PIXEL, "x": 50 * PIXEL}, size={"y": 21 * PIXEL, "x": 30 * PIXEL})
-    view, support = crop.images(np.zeros(1), where)
+    view, support = crop.images(np.zeros(1), [None], where)
     piece = pixels[50:71, 36:65]
     assert np.allclose(view[0], piece, atol=1e-9)
     assert support == 21 * PIXEL / 2

@@ -16,7 +16,7 @@ from simkit.core.errors import ScenarioError
 from simkit.core.grid import FloatArray, Grid
 from simkit.core.orientation import View, orientation
 from simkit.unit_cell.volume import Volume
-from simkit.view.solid import Solid, solvent_at_zero
+from simkit.view.solid import Solid, solvent_at_zero, without_margin
 
 ROOT = Path(__file__).parents[2]
 SIGMA = 6.0
@@ -208,6 +208,18 @@ def test_the_solvent_is_what_the_faces_show() -> None:
     kept = solvent_at_zero(density, contour=0.5)
     assert np.count_nonzero(kept) == 63
     assert kept.max() == pytest.approx(2.3)
+
+
+def test_an_empty_margin_makes_no_difference() -> None:
+    density = np.zeros((30, 31, 40))
+    density[14:20, 2:13, 18:21] = np.random.default_rng(5).uniform(size=(6, 11, 3))
+    cut = without_margin(density)
+    assert cut.shape == (9, 27, 5)
+    grid, turn = Grid((40, 40), 2.0), orientation(20, 50, 70)
+    one, other = (picture(Solid(d, (2.0, 2.0, 2.0)), grid, turn) for d in (density, cut))
+    np.testing.assert_allclose(one, other, atol=1e-5)
+    full = np.ones((4, 5, 6))
+    assert without_margin(full).shape == (4, 5, 6)
 
 
 @pytest.mark.filterwarnings("ignore:Data array contains NaN")  # says mrcfile, and writes them
