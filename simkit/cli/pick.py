@@ -44,7 +44,9 @@ def _table(path: Path | None) -> Path | None:
 @friendly
 def pick(
     scenario: ScenarioFile,
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="MRC, TIFF, PNG or NPY files.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE…", help="Images; HDF5 as file.h5:/entry/data.")
+    ],
     picker: Annotated[
         str | None,
         typer.Option(
@@ -93,7 +95,7 @@ def pick(
     with locating(loaded.source):
         chosen = picker or _only_picker(loaded.scenario)
         picks, found = pick_files(loaded.scenario, images, chosen, workers=workers or os.cpu_count() or 1)
-    counts = {image.name: int((picks["micrograph"] == image.name).sum()) for image in images}
+    counts = {name: int((picks["micrograph"] == name).sum()) for name in found}
     if out is not None:
         _save(picks, out, loaded.scenario, box, {name: search.grid.shape for name, search in found.items()})
         note(f"{len(picks)} picks written to {out}")
@@ -114,16 +116,15 @@ def _draw(images: list[Path], found: Mapping[str, Searched], folder: Path, title
     from simkit.reports.picture import picks_picture
 
     folder.mkdir(parents=True, exist_ok=True)
-    for image in images:
-        search = found[image.name]
+    for image, (name, search) in zip(images, found.items(), strict=True):
         picture = picks_picture(
             read_image(image).pixels,
             search.grid,
             search.found.picks,
             supports=search.supports,
-            title=f"{image.name}: {title}",
+            title=f"{name}: {title}",
         )
-        write_bytes_atomic(folder / f"{image.name}.png", picture)
+        write_bytes_atomic(folder / f"{name}.png", picture)
 
 
 def _only_picker(scenario: Scenario) -> str:

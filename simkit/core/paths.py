@@ -13,7 +13,6 @@ from pydantic_core import PydanticCustomError
 BASE_DIR = "base_dir"
 """Key of the validation context that holds the folder of the scenario file."""
 
-
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".hspy", ".nxs", ".emd", ".ptycho")
 """Extensions of files that hold named data sets."""
 
@@ -69,6 +68,7 @@ def _matching(pattern: str, info: ValidationInfo) -> list[str]:
     folder = Path((info.context or {}).get(BASE_DIR, ".")).absolute()
     if not any(sign in pattern for sign in "*?[") or Path(folder, pattern).is_file():
         return [_existing(pattern, info)]
+    pattern, dataset = split_dataset(pattern)
     found = [folder / name for name in glob.glob(pattern, root_dir=folder, recursive=True)]
     if not (files := sorted(str(path) for path in found if path.is_file())):
         raise PydanticCustomError(
@@ -76,7 +76,7 @@ def _matching(pattern: str, info: ValidationInfo) -> list[str]:
             "no file is called {pattern}; write the pattern relative to the scenario file",
             {"pattern": str(folder / pattern)},
         )
-    return files
+    return files if dataset is None else [f"{file}:{dataset}" for file in files]
 
 
 DataFiles = Annotated[tuple[str, ...], BeforeValidator(_expanded)]

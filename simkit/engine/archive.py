@@ -12,7 +12,7 @@ import numpy.typing as npt
 from simkit.core.errors import DataError
 from simkit.core.grid import Grid
 from simkit.core.tables import Picks, Truth
-from simkit.engine.files import open_matching
+from simkit.engine.files import name_of, open_matching
 from simkit.io.coordinates import CoordinateFrame, read_coordinate_set
 from simkit.io.names import micrograph_of, stem
 from simkit.scenario.micrographs import KnownPositions, Micrographs
@@ -72,7 +72,7 @@ def survey(section: Micrographs, pixel_size: float) -> Archive:
         If a file cannot be read, two have one name, a header contradicts the pixel size, or none of the
         known positions is on any of the micrographs.
     """
-    names = tuple(stem(file) for file in section.files)
+    names = tuple(stem(name_of(file)) for file in section.files)
     seen: dict[str, str] = {}
     for name, file in zip(names, section.files, strict=True):
         if (other := seen.setdefault(name, file)) != file:

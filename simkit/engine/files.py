@@ -8,10 +8,16 @@ import numpy as np
 
 from simkit.core.errors import DataError
 from simkit.core.grid import FloatArray
+from simkit.core.paths import split_dataset
 from simkit.io.images import ImageFile, open_image
 
 PIXEL_SIZE_TOLERANCE = 0.01
 """Relative difference between a header's and the scenario's pixel size that is still the same."""
+
+
+def name_of(file: str | Path) -> str:
+    """Return the name of an image's file, without folders and without the data set within it."""
+    return Path(split_dataset(file)[0]).name
 
 
 def open_matching(file: str | Path, pixel_size: float) -> ImageFile:

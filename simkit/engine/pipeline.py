@@ -17,7 +17,7 @@ from simkit.core.grid import FloatArray, Grid
 from simkit.core.random import stream
 from simkit.core.tables import Picks, Truth
 from simkit.engine.archive import Archive, survey
-from simkit.engine.files import read_pixels
+from simkit.engine.files import name_of, read_pixels
 from simkit.engine.picking import Banks, draw_banks, pick_image
 from simkit.engine.results import Judgement, PickerRun, RunResult, Simulation
 from simkit.engine.scoring import judge, verdict
@@ -186,7 +186,7 @@ def run_micrograph(scenario: Scenario, number: int, banks: Banks, threads: int =
     else:
         with watch.timing("reading"):
             file = scenario.micrographs.files[number]
-            name, pixels = stem(file), read_pixels(file, scenario.image.pixel_size)
+            name, pixels = stem(name_of(file)), read_pixels(file, scenario.image.pixel_size)
     found = {}
     for picker in scenario.pickers:
         with watch.timing(f"picker {picker}"):

@@ -113,8 +113,20 @@ def _place(scenario: Scenario, replicate: int) -> dict[str, Placements]:
             raise error.under("specimen", name, "lattice") from None
         # A stream of its own: other views leave every copy where it is.
         rot, tilt = species.unit_cell.draw_views(len(copies), stream(scenario.seed, "view", name, replicate))
-        placed[name] = replace(copies, rot=rot, tilt=tilt)
+        placed[name] = _unmirrored(replace(copies, rot=rot, tilt=tilt))
     return placed
+
+
+def _unmirrored(copies: Placements) -> Placements:
+    """Say of mirrored projections of a solid that it is seen from behind, as every other program would."""
+    behind = copies.mirror & np.isfinite(copies.tilt)
+    return replace(
+        copies,
+        mirror=copies.mirror & ~behind,
+        rot=np.where(behind, (copies.rot + 180.0) % 360.0, copies.rot),
+        tilt=np.where(behind, 180.0 - copies.tilt, copies.tilt),
+        psi=np.where(behind, copies.psi + 180.0, copies.psi),
+    )
 
 
 def _joined(groups: list[Placements]) -> Placements:

@@ -272,3 +272,15 @@ def test_picking_other_images_needs_none_of_the_scenarios_own(
     done = CliRunner().invoke(app, ["pick", str(file), str(image), "--out", str(tmp_path / "p.csv")])
     assert done.exit_code == 0, done.output
     assert len((tmp_path / "p.csv").read_text().split()) > 8
+
+
+def test_data_sets_of_hdf5_files_are_micrographs(write: Write, tmp_path: Path) -> None:
+    import h5py
+
+    for name in ("one", "two"):
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file["scan/image"] = np.random.default_rng(1).normal(size=(60, 80))
+            file["scan/mask"] = np.ones((60, 80))
+    section = {"files": "*.h5:/scan/image", "pixel_size": "4 Å"}
+    result = run(load(write(micrographs=section, score=None)), workers=1)
+    assert result.micrograph_names == ("one", "two")
