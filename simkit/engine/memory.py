@@ -12,6 +12,7 @@ from simkit.core.errors import ResourceError
 from simkit.engine.realisation import simulation_grid
 from simkit.io.images import open_image
 from simkit.scenario.spec import Scenario
+from simkit.view.solid import MapFile
 
 SIMULATION_BYTES = 8 * 14
 """Per simulated pixel: the double-precision grid of the non-uniform FFT is oversampled 2×2 and complex."""
@@ -24,6 +25,12 @@ SEARCH_BYTES = 4 * 40
 
 LOADING_BYTES = 16
 """Per pixel of a file while it is read: as stored, and in double precision."""
+
+VOXEL_BYTES = 64
+"""Per voxel of a density map: in double precision, as complex numbers, and its oversampled transform."""
+
+SLICES_BYTES = 250 * 2**20
+"""The frequencies of all slices through a map that are evaluated at once."""
 
 KEPT_BYTES = 4
 """Per image pixel of every finished micrograph: its float32 pixels."""
@@ -60,8 +67,15 @@ def estimate(scenario: Scenario, workers: int) -> MemoryEstimate:
     one = SIMULATION_BYTES * simulated
     if scenario.pickers:
         one = TILE_BYTES + max(one, (RECORD_BYTES + SEARCH_BYTES) * pixels)
+    one += _of_maps(scenario)
     needed = at_once * (BASE_BYTES + one) + scenario.replicates * KEPT_BYTES * pixels
     return MemoryEstimate(needed, available_memory())
+
+
+def _of_maps(scenario: Scenario) -> int:
+    """Estimate the memory of projecting the largest density map."""
+    solids = [spec.map.density.size for _, spec in scenario.members() if isinstance(spec, MapFile)]
+    return VOXEL_BYTES * max(solids) + SLICES_BYTES if solids else 0
 
 
 def _of_files(files: Sequence[str], workers: int) -> MemoryEstimate:

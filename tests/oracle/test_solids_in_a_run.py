@@ -14,6 +14,7 @@ from simkit.core.errors import ScenarioError
 from simkit.core.grid import Grid
 from simkit.core.orientation import View, angle_between, orientation
 from simkit.core.quantity import UNITS_REQUIRED
+from simkit.core.random import stream
 from simkit.core.symmetry import in_plane_order, point_group
 from simkit.core.tables import Picks, Truth
 from simkit.engine.explanation import explain
@@ -75,6 +76,18 @@ def test_the_truth_says_from_where_every_copy_is_seen() -> None:
     truth = truth_of(declared, placed)
     np.testing.assert_array_equal(truth["rot"], placed.placements["body"].rot)
     np.testing.assert_array_equal(truth["tilt"], placed.placements["body"].tilt)
+
+
+def test_a_mirrored_copy_is_the_solid_from_behind() -> None:
+    at = {"y": "300 Å", "x": "400 Å", "angle": "25°", "mirror": True}
+    declared = scenario(lattice={"kind": "positions", "at": [at]})
+    (copy,) = truth_of(declared, realise(declared, 0)).rows()
+    assert not copy["mirror"]
+    cell, grid = declared.specimen["body"].unit_cell, Grid((120, 130), 7.0)
+    rot, tilt = cell.draw_views(1, stream(declared.seed, "view", "body", 0))
+    mirrored = cell.spectrum(grid, angle=25.0, mirror=True, view=View(float(rot[0]), float(tilt[0])))
+    seen = cell.spectrum(grid, angle=copy["psi"], view=View(copy["rot"], copy["tilt"]))
+    np.testing.assert_allclose(seen, mirrored, atol=1e-5)
 
 
 def test_stamped_copies_are_those_of_the_whole_grid() -> None:

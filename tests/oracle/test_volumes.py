@@ -189,6 +189,14 @@ def test_a_uniform_ball_has_the_potential_that_is_written(tmp_path: Path) -> Non
     assert caught.value.path == ("potential",)
 
 
+def test_the_level_of_a_map_weighs_density_by_itself() -> None:
+    density = np.zeros((5, 5, 5))
+    density[1, 1, :] = 1.0
+    density[3, 3, :2] = 3.0
+    density[0, 0, 0] = -1.0  # a ripple, not the particle
+    assert Solid(density, (1.0, 1.0, 1.0)).level == pytest.approx((5 * 1 + 2 * 9) / (5 * 1 + 2 * 3))
+
+
 def test_a_low_pass_leaves_half_of_the_amplitude(tmp_path: Path) -> None:
     grid = Grid((60, 60), 3.0)
     plain, smooth = (cell(tmp_path, blobs().density, 4.0, lowpass=d).spectrum(grid) for d in (None, 30.0))
