@@ -38,6 +38,7 @@ def test_every_count_of_a_worked_example():
     assert Detection().score(compare(TRUTH, PICKS)) == {
         "tp": 2,
         "fp": 3,
+        "unlabelled": 0,
         "fn": 2,
         "duplicates": 1,
         "wrong_class": 1,
@@ -68,6 +69,15 @@ def test_within_its_own_class_a_wrong_class_is_a_false_positive_and_a_miss():
 def test_what_does_not_exist_is_none(tp, truths, picks, precision, recall, f1):
     found = detection_scores(true_positives=tp, truths=truths, picks=picks)
     assert (found["precision"], found["recall"], found["f1"]) == (precision, recall, f1)
+
+
+def test_where_particles_may_be_missing_no_pick_is_false_and_precision_is_a_bound():
+    found = detection_scores(true_positives=3, truths=4, picks=6, complete=False)
+    assert (found["fp"], found["unlabelled"]) == (None, 3)
+    for right in range(4):  # of the unlabelled ones: each is then a particle that the truth lacks
+        truly = detection_scores(true_positives=3 + right, truths=4 + right, picks=6)
+        assert truly["precision"] >= found["precision"]
+        assert truly["f1"] >= found["f1"]
 
 
 def test_f1_is_the_harmonic_mean():
