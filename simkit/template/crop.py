@@ -72,7 +72,7 @@ class CropTemplate(Template):
     """Number of the scenario's own micrograph to cut from; the first, 0, by default."""
 
     file: DataFile | None = None
-    """Micrograph to cut from instead: MRC, TIFF, PNG, JPEG or NPY."""
+    """Micrograph to cut from instead: MRC, TIFF, PNG, JPEG, HDF5 or NPY."""
 
     pixel_size: PositiveLength | None = None
     """Edge of the file's pixels; from its header by default."""

@@ -18,7 +18,7 @@ class ImageTemplate(Template):
     kind: Literal["image"] = "image"
 
     file: DataFile
-    """MRC, TIFF, PNG, JPEG or NPY (one-dimensional NPY for a 1-D image)."""
+    """MRC, TIFF, PNG, JPEG, HDF5 or NPY (one-dimensional NPY for a 1-D image)."""
 
     contrast: Contrast
     """What the particle looks like in the micrographs."""

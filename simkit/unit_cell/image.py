@@ -94,7 +94,7 @@ class Image(UnitCell):
     kind: Literal["image"] = "image"
 
     file: DataFile
-    """MRC, TIFF, PNG, JPEG or NPY (one-dimensional NPY for a 1-D image)."""
+    """MRC, TIFF, PNG, JPEG, HDF5 or NPY (one-dimensional NPY for a 1-D image)."""
 
     pixel_size: PositiveLength | None = None
     """Edge of the picture's own pixel; from the file's header by default."""
