@@ -362,7 +362,10 @@ def _maps(scenario: Scenario) -> Errors:
     for path, spec in scenario.members():
         if isinstance(spec, MapFile) and (message := spec.map_doubt(scenario.image.pixel_size)):
             yield ScenarioError(message, (*path, "file"))
-    for name, species in scenario.specimen.items():
-        cell = species.unit_cell
-        if isinstance(cell, Volume) and (message := cell.symmetry_doubt(species.symmetry)):
-            yield ScenarioError(message, ("specimen", name, "symmetry"))
+    declared = [
+        *((("specimen", name), s.unit_cell, s.symmetry) for name, s in scenario.specimen.items()),
+        *((("templates", name), t, t.symmetry) for name, t in scenario.templates.items()),
+    ]
+    for at, spec, symmetry in declared:
+        if isinstance(spec, (Volume, VolumeTemplate)) and (message := spec.symmetry_doubt(symmetry or "C1")):
+            yield ScenarioError(message, (*at, "symmetry"))

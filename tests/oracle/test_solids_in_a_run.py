@@ -182,6 +182,15 @@ def test_views_are_said_in_one_way(views: object) -> None:
 def test_a_wrong_symmetry_is_doubted() -> None:
     assert doubts(scenario()) == []
     assert [d.path for d in doubts(scenario(symmetry="D7"))] == [("specimen", "body", "symmetry")]
+    from_map = {
+        "kind": "volume",
+        "file": "unit_cell_volume.mrc",
+        "contrast": "dark",
+        "views": {"step": "30°"},
+    }
+    assert doubts(scenario(template=from_map | {"symmetry": "D3"})) == []
+    wrong = doubts(scenario(template=from_map | {"symmetry": "O"}))
+    assert [d.path for d in wrong] == [("templates", "body", "symmetry")]
 
 
 # Judgement -------------------------------------------------------------------------------------------
