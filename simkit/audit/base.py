@@ -21,8 +21,8 @@ class SpeciesRecord:
     Attributes
     ----------
     spectrum : callable
-        ``spectrum(grid, angle=0.0, mirror=False)`` → spectrum of the density of one copy, turned by
-        R(angle)·M and centred on index 0.
+        ``spectrum(grid, angle=0.0, mirror=False, view=FLAT)`` → spectrum of the density of one copy,
+        seen from a view if it is a solid, turned by R(angle)·M and centred on index 0.
     support : float
         Radius in Å.
     placements : Placements

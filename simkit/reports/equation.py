@@ -10,6 +10,7 @@ import numpy as np
 from simkit.audit.base import SpeciesRecord
 from simkit.core import fourier
 from simkit.core.grid import FloatArray, Grid
+from simkit.core.orientation import FLAT, View
 from simkit.core.tables import Placements
 from simkit.correlation.bank import TemplateBank
 from simkit.engine.results import PickerRun, RunResult, Simulation
@@ -26,7 +27,7 @@ KERNEL_ENERGY = 0.99
 """Share of a PSF's energy that its picture shows."""
 
 VIEWS = 4
-"""Angles of a template that its picture shows."""
+"""Angles of a template, or views of a solid, that its picture shows."""
 
 SYMBOLS = {"⊗": "convolved with", "=": "equals", "+": "plus", "⋆": "correlated with", "": ""}
 """Operators and how a screen reader says them."""
@@ -104,9 +105,24 @@ def _specimen_step(scenario: Scenario, first: Simulation) -> Step:
 
 def _cell_tile(name: str, record: SpeciesRecord, grid: Grid) -> Tile:
     box = Grid((1,) * grid.ndim, grid.pixel_size).box(1.15 * record.support + 2 * grid.pixel_size)
-    density = fourier.corner_to_centre(fourier.inverse(record.spectrum(box), box.shape))
-    alt = f"One copy of {name}, magnified"
-    return Tile(f"unit cell: {name}", _kernel_picture(density, box, alt), f"{_width(box)} wide")
+    views = _views(record.placements)
+    drawn = [
+        fourier.corner_to_centre(fourier.inverse(record.spectrum(box, view=view), box.shape))
+        for view in views
+    ]
+    if len(views) < VIEWS:
+        alt = f"One copy of {name}, magnified"
+        return Tile(f"unit cell: {name}", _kernel_picture(drawn[0], box, alt), f"{_width(box)} wide")
+    sheet = np.block([drawn[:2], drawn[2:]])
+    picture = _kernel_picture(sheet, Grid(sheet.shape, box.pixel_size), f"{VIEWS} views of {name}, magnified")
+    return Tile(f"unit cell: {name}", picture, f"{VIEWS} of its views, each {_width(box)} wide")
+
+
+def _views(placements: Placements) -> list[View]:
+    """Return the different directions that the first copies of a solid are seen from, at most `VIEWS`."""
+    pairs = zip(placements.rot.tolist(), placements.tilt.tolist(), strict=True)
+    seen = dict.fromkeys(View(rot, tilt) for rot, tilt in pairs if np.isfinite(rot))
+    return list(seen)[:VIEWS] or [FLAT]
 
 
 def _lattice_tile(name: str, placements: Placements, names: Sequence[str], grid: Grid) -> Tile:
@@ -118,6 +134,8 @@ def _lattice_tile(name: str, placements: Placements, names: Sequence[str], grid:
     layer = plates.lattice_layer(grid, placements, name, style)
     if plates.turned(placements):
         copies += ", each at its own angle"
+    if len(_views(placements)) > 1:
+        copies += " and from its own direction"
     return Tile("lattice of deltas", plates.blank(grid, alt=alt, layers=[layer]), copies)
 
 
@@ -218,9 +236,10 @@ def _search_step(result: RunResult, name: str, run: PickerRun) -> Step:
 
 def _template_tile(directions: Sequence[TemplateBank]) -> Tile:
     bank = directions[0]
-    angles = f", {len(bank.angles)} angles" if len(bank.angles) > 1 else ""
+    most = max(len(one.angles) for one in directions)
+    angles = f", {most} angles" if most > 1 else ""
     if len(directions) > 1:
-        angles = f", {len(directions)} views{angles}"
+        angles = f", {len(directions)} views{angles.replace(', ', ', up to ')}"
     alt = f"Template {bank.name}, magnified"
     box = Grid((1,) * bank.grid.ndim, bank.pixel_size).box(1.4 * bank.support)
     size = tuple(min(a, b) for a, b in zip(box.shape, bank.grid.shape, strict=True))
