@@ -110,7 +110,9 @@ def test_turning_the_array_is_turning_the_solid(rot: float, tilt: float, quarter
     # which RELION's rot, turning axes and not bodies, undoes when it is 90° less.
     turned = Solid(np.rot90(solid.density, quarters, axes=(1, 2)), solid.voxel_size)
     seen = picture(turned, grid, orientation(rot - 90 * quarters, tilt))
-    np.testing.assert_allclose(seen, picture(solid, grid, orientation(rot, tilt)), atol=1e-5)
+    expected = picture(solid, grid, orientation(rot, tilt))
+    # Either is exact to the NUFFT's 1e-6, of the largest value; their difference came to 1.1e-6 of it.
+    np.testing.assert_allclose(seen, expected, atol=5e-6 * expected.max())
 
 
 @settings(max_examples=10, deadline=None)
