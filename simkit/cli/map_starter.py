@@ -11,7 +11,7 @@ from string import Template
 
 from simkit.core.quantity import DOSE, LENGTH, shortest
 from simkit.core.symmetry import spread_views
-from simkit.view.solid import MapFile
+from simkit.view.map_file import MapFile
 
 COPIES = 20
 """On one micrograph."""

@@ -101,7 +101,7 @@ def _map_starter(target: Path, about_map: dict[str, Any], options: dict[str, Any
     from simkit.cli.map_starter import Microscopy, map_scenario
     from simkit.core.errors import DataError, ScenarioError
     from simkit.core.symmetry import is_point_group
-    from simkit.view.solid import MapFile
+    from simkit.view.map_file import MapFile
 
     if not is_point_group(options["symmetry"]):
         raise typer.BadParameter(

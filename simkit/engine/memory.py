@@ -12,7 +12,7 @@ from simkit.core.errors import ResourceError
 from simkit.engine.realisation import simulation_grid
 from simkit.io.images import open_image
 from simkit.scenario.spec import Scenario
-from simkit.view.solid import MapFile
+from simkit.view.map_file import MapFile
 
 SIMULATION_BYTES = 8 * 14
 """Per simulated pixel: the double-precision grid of the non-uniform FFT is oversampled 2×2 and complex."""

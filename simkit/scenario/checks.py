@@ -17,7 +17,7 @@ from simkit.scenario.spec import Scenario
 from simkit.template.specimen import SpecimenTemplate
 from simkit.template.volume import VolumeTemplate
 from simkit.unit_cell.volume import Volume
-from simkit.view.solid import MapFile
+from simkit.view.map_file import MapFile
 
 Errors = Iterator[ScenarioError]
 

@@ -12,8 +12,8 @@ from simkit.core.orientation import View, orientation
 from simkit.template._drawn import Drawn
 from simkit.template._solids import Directions, refuse_too_many
 from simkit.template.base import Surroundings, Views
+from simkit.view.map_file import MapFile
 from simkit.view.named import NAMED
-from simkit.view.solid import MapFile
 
 
 class VolumeTemplate(MapFile, Drawn):

@@ -14,7 +14,7 @@ from simkit.core.quantity import Number, Potential
 from simkit.core.tables import Placements
 from simkit.unit_cell.base import UnitCell
 from simkit.view import AnyViews
-from simkit.view.solid import MapFile
+from simkit.view.map_file import MapFile
 
 
 class Volume(MapFile, UnitCell):
