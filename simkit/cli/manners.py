@@ -121,6 +121,15 @@ def dose(text: str) -> float:
     return _positive(text, DOSE)
 
 
+def point_group(text: str) -> str:
+    """Parse a point group from the command line."""
+    from simkit.core.symmetry import is_point_group
+
+    if not is_point_group(text):
+        raise typer.BadParameter(f"{text!r} is not a point group; write C1, C5, D7, T, O or I")
+    return text
+
+
 def _positive(text: str, dimension: Dimension) -> float:
     try:
         value = dimension.parse(text)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from simkit.cli.manners import Debug, friendly, length, load, note
+from simkit.cli.manners import Debug, friendly, length, load, note, point_group
 from simkit.cli.manners import dose as parsed_dose
 
 if TYPE_CHECKING:
@@ -55,7 +55,10 @@ def new(
         float | None, typer.Option(metavar="LEVEL", help="With --map: density below which there is solvent.")
     ] = None,
     symmetry: Annotated[
-        str, typer.Option(metavar="GROUP", help="With --map: C1, C5, D7, T, O or I, axes as in RELION.")
+        str,
+        typer.Option(
+            parser=point_group, metavar="GROUP", help="With --map: C1, C5, D7, T, O or I, axes as in RELION."
+        ),
     ] = "C1",
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
     debug: Debug = False,
@@ -100,14 +103,8 @@ def _map_starter(target: Path, about_map: dict[str, Any], options: dict[str, Any
 
     from simkit.cli.map_starter import Microscopy, map_scenario
     from simkit.core.errors import DataError, ScenarioError
-    from simkit.core.symmetry import is_point_group
     from simkit.view.map_file import MapFile
 
-    if not is_point_group(options["symmetry"]):
-        raise typer.BadParameter(
-            f"{options['symmetry']!r} is not a point group; write C1, C5, D7, T, O or I",
-            param_hint="--symmetry",
-        )
     try:
         density = MapFile.model_validate(about_map)
         text = map_scenario(

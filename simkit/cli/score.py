@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simkit.cli import verdict
-from simkit.cli.manners import AsJson, Debug, aligned, emit_json, friendly, length, note
+from simkit.cli.manners import AsJson, Debug, aligned, emit_json, friendly, length, note, point_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,6 +99,15 @@ def score(
         str | None,
         typer.Option("--micrograph", metavar="NAME", help="Judge this micrograph alone."),
     ] = None,
+    symmetry: Annotated[
+        str,
+        typer.Option(
+            "--symmetry",
+            parser=point_group,
+            metavar="GROUP",
+            help="Of the particle, C1 to I: angles and views are judged modulo it.",
+        ),
+    ] = "C1",
     incomplete: Annotated[
         bool,
         typer.Option(
@@ -144,7 +153,13 @@ def score(
         note(suspicion.sentence)
     settings = Score(radius=radius)
     judged = judge(
-        known, found.table, settings, classes=classes, symmetry={}, ndim=2, complete=not incomplete
+        known,
+        found.table,
+        settings,
+        classes=classes,
+        symmetry=dict.fromkeys(("", *classes), symmetry),
+        ndim=2,
+        complete=not incomplete,
     )
     if as_json:
         emit_json({"knows": list(judged.knows), "oracle": judged.oracle, **judged.values})

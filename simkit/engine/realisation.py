@@ -113,6 +113,8 @@ def _place(scenario: Scenario, replicate: int) -> dict[str, Placements]:
             raise error.under("specimen", name, "lattice") from None
         # A stream of its own: other views leave every copy where it is.
         rot, tilt = species.unit_cell.draw_views(len(copies), stream(scenario.seed, "view", name, replicate))
+        if species.unit_cell.solid and (known := np.isfinite(copies.rot) & np.isfinite(copies.tilt)).any():
+            rot, tilt = np.where(known, copies.rot, rot), np.where(known, copies.tilt, tilt)
         placed[name] = _unmirrored(replace(copies, rot=rot, tilt=tilt))
     return placed
 

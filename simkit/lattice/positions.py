@@ -15,6 +15,7 @@ from simkit.core.quantity import Angle
 from simkit.core.tables import Placements
 from simkit.core.vector import Vector
 from simkit.io.coordinates import read_coordinates
+from simkit.io.names import micrograph_of
 from simkit.lattice.base import Lattice
 
 
@@ -37,7 +38,8 @@ class Point(Vector):
 class Positions(Lattice):
     """Copies at positions from a list or a file.
 
-    From a file all rows count, with their angle where there is one; pixels in it are the image's.
+    Rows of a file count with their angles where there are any, the view of a solid included; pixels in it
+    are the image's.
     """
 
     dimensions = frozenset({1, 2})
@@ -48,19 +50,28 @@ class Positions(Lattice):
     """The list."""
 
     file: DataFile | None = None
-    """A CSV or STAR file of coordinates."""
+    """A file of coordinates in any format of `simkit list coordinates`."""
+
+    micrograph: str | None = None
+    """Take the rows of this micrograph alone; needed where the file is about several."""
 
     @model_validator(mode="after")
     def _is_one(self) -> Positions:
         if (self.at is None) == (self.file is None):
             raise PydanticCustomError("positions", "positions come from exactly one of `at:` and `file:`")
+        if self.micrograph is not None and self.file is None:
+            raise PydanticCustomError("positions", "only a `file:` names micrographs; leave it out")
         return self
 
     def placements(
         self, *, grid: Grid, margin: float, periodic: bool, rng: np.random.Generator, occupied: Placements
     ) -> Placements:
         """See `Lattice.placements`."""
-        copies = _listed(self.at, grid.ndim) if self.at is not None else _read(str(self.file), grid)
+        copies = (
+            _listed(self.at, grid.ndim)
+            if self.at is not None
+            else _read(str(self.file), grid, self.micrograph)
+        )
         self._refuse_far(copies, grid, 0.0 if periodic else margin)
         return copies
 
@@ -104,7 +115,21 @@ def _listed(points: tuple[Point, ...], ndim: int) -> Placements:
     )
 
 
-def _read(file: str, grid: Grid) -> Placements:
+def _read(file: str, grid: Grid, micrograph: str | None) -> Placements:
     picks = read_coordinates(file, pixel_size=grid.pixel_size)
+    names = picks["micrograph"].tolist()
+    there = sorted(set(names))
+    if micrograph is None and len(there) > 1:
+        raise ScenarioError(
+            f"the file is about {len(there)} micrographs; write which, for example `micrograph: {there[0]}`",
+            ("file",),
+        )
+    if micrograph is not None:
+        picks = picks.take([micrograph_of(name, [micrograph]) is not None for name in names])
+        if len(picks) == 0:
+            raise ScenarioError(
+                f"the file has no rows of {micrograph!r}; there are {', '.join(there[:5])}", ("micrograph",)
+            )
     y = np.zeros(len(picks)) if grid.ndim == 1 else picks["y"]
-    return Placements.at(y, picks["x"], psi=np.nan_to_num(picks["psi"]))
+    angles = {"psi": np.nan_to_num(picks["psi"]), "rot": picks["rot"], "tilt": picks["tilt"]}
+    return Placements.at(y, picks["x"], **angles)

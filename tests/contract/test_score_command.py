@@ -217,3 +217,17 @@ def test_where_the_truth_may_lack_particles_other_picks_are_unlabelled(tmp_path:
     assert "fp " not in open_ended.stdout
     assert [line.split() for line in open_ended.stdout.splitlines()][1] == ["unlabelled", "1"]
     assert "≥ 0.5" in open_ended.stdout
+
+
+def test_angles_are_judged_modulo_the_symmetry(tmp_path: Path) -> None:
+    (tmp_path / "picks.csv").write_text("x_A,y_A,psi_deg\n10,10,93\n")
+    (tmp_path / "truth.csv").write_text("x_A,y_A,psi_deg\n10,10,0\n")
+    command = ["score", *(str(tmp_path / f"{side}.csv") for side in ("picks", "truth")), "--radius", "8 Å"]
+
+    def error(*more: str) -> float:
+        done = CliRunner().invoke(app, [*command, "--json", *more])
+        return float(json.loads(done.stdout)["all"]["psi_median_error"])
+
+    assert error() == 93
+    assert error("--symmetry", "C4") == pytest.approx(3)
+    assert CliRunner().invoke(app, [*command, "--symmetry", "X9"]).exit_code == 2
