@@ -12,7 +12,8 @@ Arrays
     of pixel (0, 0). In one dimension only `x` exists.
 Angles
     ψ turns the particle's +x axis towards +y: clockwise on the screen, row 0 on top. A placement
-    is R(ψ)·M with M the mirror x → −x, first.
+    is R(ψ)·M with M the mirror x → −x, first. A solid is seen from (rot, tilt), RELION's first two ZYZ
+    angles; its rlnAnglePsi is −ψ.
 Correlation
     c(x) = Σ f(x + t) h(t): its peak is the displacement of h inside f.
 Image model
@@ -38,4 +39,7 @@ Knowledge
 Classes
     A template `finds` a species. `all` is blind to class; a class-blind pair of unequal classes is
     a `wrong_class`.
+Truth
+    of a simulation is complete. That of real micrographs is declared complete or not; where it is not, a
+    pick near no known particle is unlabelled, not false, and precision and F1 are lower bounds.
 """

@@ -20,7 +20,7 @@ from simkit.io.formats import HEADLESS, SUFFIXES, format_named
 from simkit.io.formats import describe_formats as describe_formats
 from simkit.io.frames import CoordinateFrame as CoordinateFrame
 from simkit.io.names import stem
-from simkit.io.relion import listed_files
+from simkit.io.relion import in_project, listed_files
 
 HEAD = 512
 """Bytes by which formats of the same suffix are told apart."""
@@ -67,14 +67,9 @@ def read_coordinates(
 
 
 def _read_listed(file: Path, frame: CoordinateFrame) -> Picks:
-    """Read the files of a list; they are named as seen from RELION's project directory, which is above."""
     tables = []
     for micrograph, name in listed_files(file).items():
-        places = [folder / name for folder in (file.absolute().parent, *file.absolute().parents)]
-        found = next((place for place in places if place.is_file() and place != file.absolute()), None)
-        if found is None:
-            raise DataError(f"it lists {name}, which is in no folder above it", str(file))
-        table = read_coordinates(found, frame=frame)
+        table = read_coordinates(in_project(file, name), frame=frame)
         tables.append(table.replace(micrograph=[micrograph] * len(table)))
     return Picks.concat(tables)
 

@@ -95,6 +95,37 @@ def listed_files(file: Path) -> dict[str, str]:
     return dict(zip(names, files, strict=True))
 
 
+def listed_micrographs(file: Path) -> list[Path]:
+    """Return the images of a list such as RELION's ``micrographs.star``.
+
+    Raises
+    ------
+    DataError
+        If it is none, or an image is not there.
+    """
+    rows = find_loop(read_document(file), "_rlnMicrographName", file)
+    names = rows.text("_rlnMicrographName") if rows else None
+    if not names:
+        raise DataError("it lists no micrographs: there is no column rlnMicrographName", str(file))
+    return [in_project(file, name) for name in dict.fromkeys(names)]
+
+
+def in_project(file: Path, name: str) -> Path:
+    """Return a file that another one names as seen from RELION's project directory, which is above it.
+
+    Raises
+    ------
+    DataError
+        If it is in no folder above.
+    """
+    here = file.absolute()
+    places = [folder / name for folder in here.parents]
+    found = next((place for place in places if place.is_file() and place != here), None)
+    if found is None:
+        raise DataError(f"it lists {name}, which is in no folder above it", str(file))
+    return found
+
+
 def _position(rows: Loop, tag: str) -> FloatArray:
     pixels = rows.numbers(tag, coordinate)
     if pixels is None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, Strict, TypeAdapter, ValidationError, ValidationInfo
+from pydantic import AfterValidator, Field, Strict, TypeAdapter, ValidationError, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from simkit.core.errors import DataError
@@ -12,8 +13,25 @@ from simkit.core.paths import DataFiles
 from simkit.core.quantity import LENGTH, PositiveLength, PositiveNumber
 from simkit.core.spec import Spec
 from simkit.io.images import open_image
+from simkit.io.relion import listed_micrographs
 
 ClassName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+
+
+def _listed(files: tuple[str, ...]) -> tuple[str, ...]:
+    """Put in place of every STAR file the images that it lists."""
+    found: list[str] = []
+    for file in files:
+        try:
+            found += map(str, listed_micrographs(Path(file))) if file.lower().endswith(".star") else [file]
+        except (DataError, OSError, UnicodeDecodeError) as error:
+            message = str(error) if isinstance(error, DataError) else f"{file} is not a STAR file ({error})"
+            raise PydanticCustomError("star", "{message}", {"message": message}) from error
+    return tuple(dict.fromkeys(found))
+
+
+ImageFiles = Annotated[DataFiles, AfterValidator(_listed)]
+"""Image files, some of them perhaps as RELION's list of them."""
 
 
 class KnownPositions(Spec):
@@ -48,8 +66,8 @@ class KnownPositions(Spec):
 class Micrographs(Spec):
     """Images from files, in place of specimen, background and noise."""
 
-    files: DataFiles
-    """MRC, TIFF, PNG, JPEG, NPY, HDF5 …; the name of a micrograph is that of its file."""
+    files: ImageFiles
+    """MRC, TIFF, PNG, JPEG, NPY, HDF5 …, or a ``.star`` list; a micrograph is called as its file is."""
 
     pixel_size: PositiveLength | None = None
     """Edge of a pixel; from the headers by default."""
@@ -76,7 +94,7 @@ def image_section(written: Any, info: ValidationInfo) -> dict[str, Any]:
         if (declared := written.get("pixel_size")) is not None:
             TypeAdapter(PositiveLength).validate_python(declared, context=info.context)
             return {"pixel_size": declared}
-        first = TypeAdapter(DataFiles).validate_python(written.get("files"), context=info.context)[0]
+        first = TypeAdapter(ImageFiles).validate_python(written.get("files"), context=info.context)[0]
         size = open_image(first).pixel_size
     except (ValidationError, DataError):
         return PLACEHOLDER

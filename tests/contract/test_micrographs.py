@@ -284,3 +284,19 @@ def test_data_sets_of_hdf5_files_are_micrographs(write: Write, tmp_path: Path) -
     section = {"files": "*.h5:/scan/image", "pixel_size": "4 Å"}
     result = run(load(write(micrographs=section, score=None)), workers=1)
     assert result.micrograph_names == ("one", "two")
+
+
+def test_relions_list_of_micrographs_names_them(
+    simulated: tuple[RunResult, Path], write: Write, tmp_path: Path
+) -> None:
+    folder = simulated[1]
+    section = {
+        "files": str(folder / "micrographs.star"),
+        "truth": {"files": str(folder / "truth_coordinates.star"), "class": "ring", "complete": True},
+    }
+    again = run(load(write(micrographs=section)), workers=1)
+    assert again.micrograph_names == ("0000", "0001")
+    assert again.judgements["matched"].values["all"]["recall"] == 1
+    (tmp_path / "gone.star").write_text("data_\nloop_\n_rlnMicrographName\nnowhere/x.mrc\n")
+    with pytest.raises(SimkitError, match=r"lists nowhere/x\.mrc, which is in no folder above"):
+        load(write(micrographs={"files": "gone.star", "pixel_size": "4 Å"}, score=None))
