@@ -1,4 +1,4 @@
-"""Make the small measured-looking micrographs of `scenarios/kinds/micrographs.yaml`: rings that electrons counted.
+"""Make the small micrographs of `scenarios/kinds/micrographs.yaml`: rings that electrons counted.
 
     python docs/make_samples.py
 
