@@ -273,9 +273,7 @@ def test_a_truth_written_and_declared_again_gives_the_same_image(tmp_path: Path,
 def test_a_file_about_several_micrographs_is_asked_which(tmp_path: Path) -> None:
     file = tmp_path / "t.csv"
     file.write_text("micrograph,x_A,y_A\na.mrc,100,100\na.mrc,300,300\nb.mrc,500,500\n")
-    with pytest.raises(
-        ScenarioError, match=r"write which, for example `micrograph: a\.mrc`"
-    ):
+    with pytest.raises(ScenarioError, match=r"write which, for example `micrograph: a\.mrc`"):
         simulate_one(scenario(lattice={"kind": "positions", "file": str(file)}), 0)
     one = scenario(lattice={"kind": "positions", "file": str(file), "micrograph": "a"})
     assert len(simulate_one(one, 0).truth) == 2

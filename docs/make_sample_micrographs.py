@@ -1,6 +1,6 @@
 """Make the small micrographs of `scenarios/kinds/micrographs.yaml`: rings that electrons counted.
 
-    python docs/make_samples.py
+    python docs/make_sample_micrographs.py
 
 One is an MRC file of 16-bit counts whose header says the pixel size, the other a PNG that says nothing;
 the positions leave out every fifth particle, as a person who picks by hand would.
