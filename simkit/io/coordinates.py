@@ -94,8 +94,8 @@ def read_coordinate_set(
     Returns
     -------
     Picks
-        Where a file names no micrograph, `micrograph` is the file's own name; `micrograph_of` tells to which
-        it belongs.
+        Where a file names no micrograph, `micrograph` is the file's own name; `MicrographNames.find`
+        tells to which it belongs.
 
     Raises
     ------

@@ -7,9 +7,8 @@ puts a number before it, ``008578565574161745010_mic_10.mrc``.
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import takewhile
 from pathlib import PurePath
 from string import ascii_letters, digits
@@ -19,7 +18,6 @@ _SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]*")
 _UID = re.compile(r"^\d+_(?=.)")
 
 
-@functools.lru_cache(maxsize=1 << 17)
 def stem(micrograph: str) -> str:
     """Return a micrograph's name without folders and suffix; ``.02`` of a time of day is no suffix."""
     name = PurePath(micrograph)
@@ -28,64 +26,86 @@ def stem(micrograph: str) -> str:
     return name.stem if _SUFFIX.fullmatch(name.suffix) else name.name
 
 
-def micrograph_of(file_or_name: str | PurePath, micrographs: Sequence[str]) -> str | None:
-    """Return the micrograph to which a coordinate file or a micrograph's name belongs.
-
-    It is the one whose stem the name begins with, the longest such; what follows the stem must not be a
-    letter or digit, so that ``mic_10_autopick.star`` is not about ``mic_1.mrc``. Folders do not
-    matter. Where nothing fits, the number that cryoSPARC puts before names is left out, of the name or of
-    the micrographs.
+class MicrographNames:
+    """The micrographs there are, to be found by what coordinates call them.
 
     Parameters
     ----------
-    file_or_name : str or PurePath
-        ``AutoPick/job007/mic_10_autopick.star``, or what a row of a table calls its micrograph.
-    micrographs : sequence of str
-        Names or paths of the micrographs there are.
-
-    Returns
-    -------
-    str or None
-        An item of `micrographs`; None where none fits, or several fit equally well.
+    micrographs : iterable of str
+        Names or paths.
     """
-    if str(file_or_name) in micrographs:
-        return str(file_or_name)
-    name = PurePath(file_or_name).name
-    for start, stem_of in ((name, stem), (_UID.sub("", name), stem), (name, _stem_without_uid)):
-        if best := _longest(start, micrographs, stem_of):
-            return best[0] if len(best) == 1 else None
-    return None
+
+    def __init__(self, micrographs: Iterable[str]) -> None:
+        self._names = dict.fromkeys(micrographs)
+        self._by_stem = self._grouped(stem)
+        self._by_stem_without_uid = self._grouped(lambda micrograph: _UID.sub("", stem(micrograph)))
+
+    def _grouped(self, key: Callable[[str], str]) -> dict[str, list[str]]:
+        groups: dict[str, list[str]] = {}
+        for micrograph in self._names:
+            groups.setdefault(key(micrograph), []).append(micrograph)
+        return groups
+
+    def find(self, file_or_name: str | PurePath) -> str | None:
+        """Return the micrograph to which a coordinate file or a micrograph's name belongs.
+
+        It is the one whose stem the name begins with, the longest such; what follows the stem must not be a
+        letter or digit, so that ``mic_10_autopick.star`` is not about ``mic_1.mrc``. Folders do not
+        matter. Where nothing fits, the number that cryoSPARC puts before names is left out, of the name or
+        of the micrographs.
+
+        Parameters
+        ----------
+        file_or_name : str or PurePath
+            ``AutoPick/job007/mic_10_autopick.star``, or what a row of a table calls its micrograph.
+
+        Returns
+        -------
+        str or None
+            The micrograph as it was given; None where none fits, or several fit equally well.
+        """
+        if str(file_or_name) in self._names:
+            return str(file_or_name)
+        name = PurePath(file_or_name).name
+        for start, by_stem in (
+            (name, self._by_stem),
+            (_UID.sub("", name), self._by_stem),
+            (name, self._by_stem_without_uid),
+        ):
+            if fitting := _longest(start, by_stem):
+                return fitting[0] if len(fitting) == 1 else None
+        return None
 
 
-@functools.lru_cache(maxsize=1 << 17)
-def _stem_without_uid(micrograph: str) -> str:
-    return _UID.sub("", stem(micrograph))
+def micrograph_of(file_or_name: str | PurePath, micrographs: Iterable[str]) -> str | None:
+    """Return the one of a few micrographs to which a name belongs; see `MicrographNames.find`."""
+    return MicrographNames(micrographs).find(file_or_name)
 
 
-def _longest(name: str, micrographs: Sequence[str], stem_of: Callable[[str], str]) -> list[str]:
-    fitting = {micrograph: stem_of(micrograph) for micrograph in micrographs}
-    fitting = {micrograph: start for micrograph, start in fitting.items() if _begins(name, start)}
-    longest = max(map(len, fitting.values()), default=0)
-    return [micrograph for micrograph, start in fitting.items() if len(start) == longest]
-
-
-def _begins(name: str, start: str) -> bool:
-    return bool(start) and name.startswith(start) and not name[len(start) : len(start) + 1].isalnum()
+def _longest(name: str, by_stem: Mapping[str, list[str]]) -> list[str]:
+    """Return the micrographs with the longest stem that a name begins with."""
+    for end in range(len(name), 0, -1):
+        if not name[end : end + 1].isalnum() and (fitting := by_stem.get(name[:end])):
+            return fitting
+    return []
 
 
 def same_micrographs(names: Sequence[str], others: Sequence[str]) -> dict[str, str]:
     """Return what two sets of coordinates call the same micrograph: name → other name.
 
-    One name belongs to the other, by `micrograph_of`; or, where none does, both do once what all names of a
-    set end in is left out, as of ``mic_1.crYOLO.box, mic_2.crYOLO.box`` and ``mic_1.expert.csv, …``.
+    One name belongs to the other, by `MicrographNames.find`; or, where none does, both do once what all
+    names of a set end in is left out, as of ``mic_1.crYOLO.box, mic_2.crYOLO.box`` and ``mic_1.expert.csv,
+    …``.
     """
-    backwards = {name: other for other in others if (name := micrograph_of(other, names))}
-    direct = {name: other for name in names if (other := micrograph_of(name, others) or backwards.get(name))}
+    mine, theirs = MicrographNames(names), MicrographNames(others)
+    backwards = {name: other for other in others if (name := mine.find(other))}
+    direct = {name: other for name in names if (other := theirs.find(name) or backwards.get(name))}
     if direct:
         return direct
     bare = dict(zip(_without_ending(others), others, strict=True))
+    known = MicrographNames(bare)
     pairs = zip(names, _without_ending(names), strict=True)
-    return {name: bare[known] for name, short in pairs if (known := micrograph_of(short, list(bare)))}
+    return {name: bare[same] for name, short in pairs if (same := known.find(short))}
 
 
 def _without_ending(names: Sequence[str]) -> list[str]:

@@ -51,11 +51,14 @@ def read_topaz(file: Path) -> RawPoints:
 
 def write_topaz(raw: RawPoints) -> bytes:
     """Write points as topaz does."""
-    names = [stem(name) for name in raw.micrograph or [""] * len(raw)]
+    written = raw.micrograph or [""] * len(raw)
+    names = {name: stem(name) for name in dict.fromkeys(written)}
     scores = np.full(len(raw), np.nan) if raw.score is None else raw.score
     lines = ["\t".join(HEADER)]
     lines += [
-        "\t".join((name, shortest(x + 0.0), shortest(y + 0.0), "" if np.isnan(score) else shortest(score)))
-        for name, x, y, score in zip(names, raw.x, raw.y, scores, strict=True)
+        "\t".join(
+            (names[name], shortest(x + 0.0), shortest(y + 0.0), "" if np.isnan(score) else shortest(score))
+        )
+        for name, x, y, score in zip(written, raw.x, raw.y, scores, strict=True)
     ]
     return "".join(f"{line}\n" for line in lines).encode()

@@ -125,7 +125,8 @@ def _read(file: str, grid: Grid, micrograph: str | None) -> Placements:
             ("file",),
         )
     if micrograph is not None:
-        picks = picks.take([micrograph_of(name, [micrograph]) is not None for name in names])
+        meant = {name for name in there if micrograph_of(name, [micrograph])}
+        picks = picks.take([name in meant for name in names])
         if len(picks) == 0:
             raise ScenarioError(
                 f"the file has no rows of {micrograph!r}; there are {', '.join(there[:5])}", ("micrograph",)
