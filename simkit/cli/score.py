@@ -14,7 +14,7 @@ from simkit.cli import verdict
 from simkit.cli.manners import AsJson, Debug, aligned, emit_json, friendly, length, note, point_group
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from simkit.core.tables import Picks, Truth
     from simkit.engine.results import Value
@@ -202,6 +202,7 @@ def _read(path: Path, side: str, file_format: str | None, frame: CoordinateFrame
     """Read a side; where it is several files, those that name no micrograph are named after."""
     from simkit.core.tables import Picks
     from simkit.io.coordinates import coordinate_files, read_coordinate_set, read_coordinates
+    from simkit.io.names import few
 
     files = coordinate_files(path, format=file_format)
     if len(files) == 1:
@@ -209,21 +210,21 @@ def _read(path: Path, side: str, file_format: str | None, frame: CoordinateFrame
     else:
         tables = [read_coordinate_set(file, frame=frame, format=file_format) for file in files]
     if empty := [file.name for file, table in zip(files, tables, strict=True) if not len(table)]:
-        note(f"{side}: no points in {_few(empty)}")
+        note(f"{side}: no points in {few(empty)}")
     named = [
         set(table["micrograph"].tolist()) or ({file.name} if len(files) > 1 else set())
         for file, table in zip(files, tables, strict=True)
     ]
     doubled = Counter(name for names in named for name in names)
     if twice := [name for name, count in doubled.items() if count > 1]:
-        note(f"{side}: several files are about {_few(twice)}; their points are taken together")
+        note(f"{side}: several files are about {few(twice)}; their points are taken together")
     return Side(path, Picks.concat(tables), tuple(sorted(set().union(*named))))
 
 
 def _on(side: Side, micrograph: str) -> Side:
     """Return the points on one micrograph; a side that names none is about that one."""
     from simkit.core.errors import DataError
-    from simkit.io.names import micrograph_of
+    from simkit.io.names import few, micrograph_of
 
     if not any(side.micrographs):
         return side
@@ -234,7 +235,7 @@ def _on(side: Side, micrograph: str) -> Side:
     }
     if not wanted:
         raise DataError(
-            f"nothing in it is on the micrograph {micrograph!r}; there are {_few(side.micrographs)}",
+            f"nothing in it is on the micrograph {micrograph!r}; there are {few(side.micrographs)}",
             str(side.path),
         )
     rows = [name in wanted for name in side.table["micrograph"].tolist()]
@@ -247,7 +248,7 @@ def _paired(found: Side, right: Side) -> tuple[Side, Side]:
     A truth without picks is missed; a pick on a micrograph without truth is not judged.
     """
     from simkit.core.errors import DataError
-    from simkit.io.names import same_micrographs
+    from simkit.io.names import few, same_micrographs
 
     nameless = [not any(side.micrographs) for side in (found, right)]
     if any(nameless) and all(len(side.micrographs) <= 1 for side in (found, right)):
@@ -260,14 +261,14 @@ def _paired(found: Side, right: Side) -> tuple[Side, Side]:
         )
     for known in dict.fromkeys(truth_of.values()):
         if len(alike := [name for name, other in truth_of.items() if other == known]) > 1:
-            note(f"PICKS: {_few(alike)} are all about {known}; their points are taken together")
+            note(f"PICKS: {few(alike)} are all about {known}; their points are taken together")
     counts = Counter(right.table["micrograph"].tolist())
     if missed := [name for name in right.micrographs if name not in truth_of.values()]:
         lost = sum(counts[name] for name in missed)
-        note(f"TRUTH alone knows {_few(missed)}: the {lost} particles there are counted as missed")
+        note(f"TRUTH alone knows {few(missed)}: the {lost} particles there are counted as missed")
     judged = [name in truth_of for name in found.table["micrograph"].tolist()]
     if strange := [name for name in found.micrographs if name not in truth_of]:
-        note(f"PICKS alone knows {_few(strange)}: the {judged.count(False)} picks there are not judged")
+        note(f"PICKS alone knows {few(strange)}: the {judged.count(False)} picks there are not judged")
     return _renamed(replace(found, table=found.table.take(judged)), truth_of), right
 
 
@@ -278,11 +279,13 @@ def _renamed(side: Side, names: Mapping[str, str]) -> Side:
 
 def _shared_classes(truth: Truth, picks: Picks) -> tuple[str, ...]:
     """Return the classes of the truth where both sides speak of the same ones, and say where they do not."""
+    from simkit.io.names import few
+
     sides = [sorted(set(table["class"].tolist()) - {""}) for table in (truth, picks)]
     if set(sides[0]) & set(sides[1]):
         return tuple(name for name in sides[0] if name not in RESERVED)
     if all(sides):
-        note(f"TRUTH has the classes {_few(sides[0])} and PICKS {_few(sides[1])}: judged blind to class")
+        note(f"TRUTH has the classes {few(sides[0])} and PICKS {few(sides[1])}: judged blind to class")
     return ()
 
 
@@ -293,8 +296,3 @@ def _table(values: Mapping[str, Mapping[str, Value]], units: Mapping[str, str], 
         for name in names
     ]
     return aligned([["", *values, ""], *rows] if len(values) > 1 else rows)
-
-
-def _few(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

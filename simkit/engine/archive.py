@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,17 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from simkit.core.errors import DataError
-from simkit.core.grid import Grid
+from simkit.core.grid import FloatArray, Grid
 from simkit.core.tables import Picks, Truth
 from simkit.engine.files import name_of, open_matching
 from simkit.io.coordinates import CoordinateFrame, read_coordinate_set
-from simkit.io.names import micrograph_of, stem
+from simkit.io.names import MicrographNames, few, stem
 from simkit.scenario.micrographs import KnownPositions, Micrographs
 
 Mask = npt.NDArray[np.bool_]
-
-SPELLED_OUT = 3
-"""Names that a notice spells out before it only counts them."""
 
 
 @dataclass(frozen=True)
@@ -86,42 +83,44 @@ def _with_truth(archive: Archive, known: KnownPositions, pixel_size: float) -> A
     frame = CoordinateFrame(pixel_size=known.pixel_size or pixel_size, binning=known.binning)
     found = read_coordinate_set(known.files, frame=frame, format=known.format)
     written = found["micrograph"].tolist()
-    home = {name: _home(name, archive, known) for name in dict.fromkeys(written)}
-    strangers = [name for name, micrograph in home.items() if micrograph is None]
-    if written and len(strangers) == len(home):
+    home = _homes(written, archive, known)
+    strangers = [name for name in dict.fromkeys(written) if home[name] is None]
+    if strangers and not any(home[name] for name in written):
         raise DataError(
-            f"it is about {_listed(strangers)}; the micrographs are {_listed(archive.names)}", known.files[0]
+            f"it is about {few(strangers)}; the micrographs are {few(archive.names)}", known.files[0]
         )
     placed = found.take([home[name] is not None for name in written])
     placed = placed.replace(micrograph=[str(home[name]) for name in placed["micrograph"].tolist()])
     truth = _upright(placed, archive, known)
     inside = _on_a_pixel(truth, archive)
-    # A file without rows says of its micrograph that there is nothing on it.
-    described = {_home(Path(file).name, archive, known) for file in known.files} | set(home.values())
-    judged = frozenset(name for name in described if name is not None)
+    judged = frozenset(micrograph for micrograph in home.values() if micrograph is not None)
     notices = {
-        f"{len(found) - len(placed)} known positions are on {_listed(strangers)}, of which there is no "
+        f"{len(found) - len(placed)} known positions are on {few(strangers)}, of which there is no "
         "micrograph; they are left out": len(strangers),
         f"{int((~inside).sum())} known positions lie outside their micrograph; they are left out": (
             not inside.all()
         ),
-        f"nothing is known of {_listed([name for name in archive.names if name not in judged])}; picks there "
+        f"nothing is known of {few([name for name in archive.names if name not in judged])}; picks there "
         "are shown and not judged": len(judged) < len(archive.names),
     }
     told = tuple(notice for notice, holds in notices.items() if holds)
     return replace(archive, truth=truth.take(inside), judged=judged, notices=told)
 
 
-def _home(name: str, archive: Archive, known: KnownPositions) -> str | None:
-    """Return the micrograph that a coordinate file, or a name in one, is about."""
-    alone = len(archive.names) == len(known.files) == 1 and name == Path(known.files[0]).name
-    return archive.names[0] if alone else micrograph_of(name, archive.names)
+def _homes(written: Iterable[str], archive: Archive, known: KnownPositions) -> dict[str, str | None]:
+    """Return what coordinates call a micrograph → the micrograph, None where it is none of these.
+
+    A file without rows says of its micrograph that there is nothing on it: the files' own names count too.
+    """
+    micrographs, files = MicrographNames(archive.names), [Path(file).name for file in known.files]
+    home = {name: micrographs.find(name) for name in dict.fromkeys([*written, *files])}
+    # One file and one micrograph belong together, whatever they are called.
+    return home | ({files[0]: archive.names[0]} if len(files) == len(archive.names) == 1 else {})
 
 
 def _upright(placed: Picks, archive: Archive, known: KnownPositions) -> Truth:
     """Turn positions into the frame of the micrographs themselves."""
-    grids = dict(zip(archive.names, archive.grids, strict=True))
-    heights, widths = np.array([grids[name].shape for name in placed["micrograph"]]).reshape(-1, 2).T
+    heights, widths = _shapes(placed, archive)
     pixel = archive.grids[0].pixel_size
     y, x, psi = CoordinateFrame(orientation=known.frame).upright(
         placed["y"] / pixel, placed["x"] / pixel, placed["psi"], height=heights, width=widths
@@ -132,11 +131,16 @@ def _upright(placed: Picks, archive: Archive, known: KnownPositions) -> Truth:
 
 
 def _on_a_pixel(truth: Truth, archive: Archive) -> Mask:
-    grids = dict(zip(archive.names, archive.grids, strict=True))
-    rows = zip(truth["micrograph"], truth["y"], truth["x"], strict=True)
-    return np.array([grids[name].contains(y, x) for name, y, x in rows], bool)
+    """See `Grid.contains`, for points on micrographs of several shapes."""
+    pixel = archive.grids[0].pixel_size
+    within = [
+        (truth[axis] / pixel >= -0.5) & (truth[axis] / pixel < n - 0.5)
+        for axis, n in zip("yx", _shapes(truth, archive), strict=True)
+    ]
+    return np.logical_and.reduce(within)
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:SPELLED_OUT])
-    return f"{shown} and {len(names) - SPELLED_OUT} more" if len(names) > SPELLED_OUT else shown
+def _shapes(table: Picks | Truth, archive: Archive) -> FloatArray:
+    """Return rows and columns of the micrograph of every point, shape (2, n)."""
+    shapes = {name: grid.shape for name, grid in zip(archive.names, archive.grids, strict=True)}
+    return np.array([shapes[name] for name in table["micrograph"].tolist()]).reshape(-1, 2).T

@@ -13,6 +13,9 @@ from itertools import takewhile
 from pathlib import PurePath
 from string import ascii_letters, digits
 
+SPELLED_OUT = 3
+"""Names that a message spells out before it only counts them."""
+
 _COMPRESSED = frozenset({".gz", ".bz2", ".xz", ".zst"})
 _SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]*")
 _UID = re.compile(r"^\d+_(?=.)")
@@ -117,3 +120,9 @@ def _without_ending(names: Sequence[str]) -> list[str]:
         )
         ending = "".join(signs[0] for signs in same)[::-1].lstrip(ascii_letters + digits)
     return [name.removesuffix(ending) for name in names]
+
+
+def few(names: Sequence[str]) -> str:
+    """Spell out the first names for a message, and count the others."""
+    shown = ", ".join(names[:SPELLED_OUT])
+    return f"{shown} and {len(names) - SPELLED_OUT} more" if len(names) > SPELLED_OUT else shown
