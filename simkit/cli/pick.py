@@ -107,6 +107,8 @@ def pick(
     elif out is not None:
         typer.echo(aligned([["micrograph", "picks"], *([name, str(n)] for name, n in counts.items())]))
     else:
+        if empty := [name for name, count in counts.items() if not count]:
+            note(f"no picks in {', '.join(empty)}")
         typer.echo(_csv(picks), nl=False)
 
 

@@ -68,11 +68,15 @@ class DataError(SimkitError):
     """
 
     def __init__(self, message: str, file: str, line: int | None = None) -> None:
-        where = file if line is None else f"{file}:{line}"
-        super().__init__(f"{where}: {message}")
+        # All that it is made of, so that an error travels from one process to another.
+        super().__init__(message, file, line)
         self.message = message
         self.file = file
         self.line = line
+
+    def __str__(self) -> str:
+        where = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{where}: {self.message}"
 
 
 class ResourceError(SimkitError):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from simkit.core.errors import DataError
+from simkit.core.errors import DataError, ScenarioError
 from simkit.core.grid import FloatArray
 from simkit.core.paths import split_dataset
 from simkit.io.images import ImageFile, open_image
@@ -37,6 +39,15 @@ def open_matching(file: str | Path, pixel_size: float) -> ImageFile:
             str(file),
         )
     return image
+
+
+@contextmanager
+def naming(file: str | Path) -> Iterator[None]:
+    """Say in a scenario's error which of many images it is about."""
+    try:
+        yield
+    except ScenarioError as error:
+        raise type(error)(f"{error.message} ({file})", error.path) from error
 
 
 def read_pixels(file: str | Path, pixel_size: float) -> FloatArray:

@@ -14,7 +14,7 @@ from simkit.core.random import stream
 from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank
 from simkit.engine import imaging
-from simkit.engine.files import name_of, read_pixels
+from simkit.engine.files import name_of, naming, read_pixels
 from simkit.picker.base import Found, Sight
 from simkit.scenario.spec import Scenario
 from simkit.template.base import Surroundings
@@ -176,20 +176,22 @@ def pick_files(
         pixels = read_pixels(file, scenario.image.pixel_size)
         grid = Grid(pixels.shape, scenario.image.pixel_size)
         if grid.shape not in banks:
-            banks[grid.shape] = draw_banks(scenario, grid, _no_micrograph)
+            with naming(file):
+                banks[grid.shape] = draw_banks(scenario, grid, _no_micrograph)
         name = name_of(file)
         if name in searched:
             raise DataError("two images of one name cannot be told apart in the picks; rename one", str(file))
-        found = pick_image(
-            scenario,
-            picker,
-            pixels=pixels,
-            grid=grid,
-            name=name,
-            replicate=number,
-            banks=banks[grid.shape],
-            workers=workers,
-        )
+        with naming(file):
+            found = pick_image(
+                scenario,
+                picker,
+                pixels=pixels,
+                grid=grid,
+                name=name,
+                replicate=number,
+                banks=banks[grid.shape],
+                workers=workers,
+            )
         supports = {bank.finds: bank.support for views in banks[grid.shape].values() for bank in views}
         searched[name] = Searched(grid, found, supports)
     return Picks.concat([s.found.picks for s in searched.values()]), searched

@@ -17,12 +17,12 @@ from simkit.core.grid import FloatArray, Grid
 from simkit.core.random import stream
 from simkit.core.tables import Picks, Truth
 from simkit.engine.archive import Archive, survey
-from simkit.engine.files import name_of, read_pixels
+from simkit.engine.files import name_of, naming, read_pixels
 from simkit.engine.picking import Banks, draw_banks, pick_image
 from simkit.engine.results import Judgement, PickerRun, RunResult, Simulation
 from simkit.engine.scoring import judge, verdict
 from simkit.engine.simulation import simulate_one
-from simkit.io.names import stem
+from simkit.io.names import few, stem
 from simkit.picker.base import Found
 from simkit.scenario.spec import Scenario
 
@@ -57,6 +57,7 @@ class MicrographRun:
     simulation: Simulation | None
     name: str
     pixels: FloatArray
+    blank: bool
     truth: Truth
     found: dict[str, Found]
     seconds: dict[str, float]
@@ -114,17 +115,30 @@ def run_scenario(
         pickers=pickers,
         judgements=judgements,
         measurements=measurements,
-        scores=verdict(scenario, judgements, measurements, archive.notices if archive else ()),
+        scores=verdict(scenario, judgements, measurements, _notices(archive, runs) if archive else ()),
         timings=watch.seconds,
         sources=archive.files if archive else (),
         unjudged=archive.unjudged if archive else frozenset(),
     )
 
 
+def _notices(archive: Archive, runs: list[MicrographRun]) -> tuple[str, ...]:
+    blank = [run.name for run in runs if run.blank]
+    told = f"all pixels of {few(blank)} are equal; nothing can be found there"
+    return (*archive.notices, *([told] if blank else []))
+
+
 def _banks_by_shape(scenario: Scenario, archive: Archive | None) -> dict[tuple[int, ...], Banks]:
     """Draw the templates once for every shape of micrograph there is."""
-    grids = [scenario.image.grid] if archive is None else archive.grids
-    return {grid.shape: draw_banks(scenario, grid, _micrographs(scenario)) for grid in dict.fromkeys(grids)}
+    if archive is None:
+        grid = scenario.image.grid
+        return {grid.shape: draw_banks(scenario, grid, _micrographs(scenario))}
+    banks: dict[tuple[int, ...], Banks] = {}
+    for file, grid in zip(archive.files, archive.grids, strict=True):
+        if grid.shape not in banks:
+            with naming(file):
+                banks[grid.shape] = draw_banks(scenario, grid, _micrographs(scenario))
+    return banks
 
 
 def _micrographs(scenario: Scenario) -> Callable[[int], FloatArray]:
@@ -209,6 +223,7 @@ def run_micrograph(scenario: Scenario, number: int, banks: Banks, threads: int =
         simulation=simulation if number == 0 else None,
         name=name,
         pixels=pixels if kept else pixels[:0],
+        blank=bool(np.ptp(pixels) == 0),
         truth=simulation.truth if simulation else Truth(),
         found=found,
         seconds=watch.seconds,

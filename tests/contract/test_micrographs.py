@@ -300,3 +300,35 @@ def test_relions_list_of_micrographs_names_them(
     (tmp_path / "gone.star").write_text("data_\nloop_\n_rlnMicrographName\nnowhere/x.mrc\n")
     with pytest.raises(SimkitError, match=r"lists nowhere/x\.mrc, which is in no folder above"):
         load(write(micrographs={"files": "gone.star", "pixel_size": "4 Å"}, score=None))
+
+
+def test_an_error_in_one_of_several_processes_is_told_as_in_one(write: Write, tmp_path: Path) -> None:
+    image = np.random.default_rng(1).normal(size=(60, 80))
+    np.save(tmp_path / "m0.npy", image)
+    np.save(tmp_path / "m1.npy", np.where(image > 2, np.nan, image))
+    file = write(micrographs={"files": "m*.npy", "pixel_size": "4 Å"}, score=None)
+    done = CliRunner().invoke(app, ["run", str(file), "--out", str(tmp_path / "out"), "--workers", "2"])
+    assert done.exit_code == 2, done.output
+    assert "m1.npy" in done.output
+    assert "pixels are not finite" in done.output
+
+
+def test_a_micrograph_too_small_for_the_template_is_named(write: Write, tmp_path: Path) -> None:
+    for number, shape in enumerate([(60, 80), (20, 80)]):
+        np.save(tmp_path / f"m{number}.npy", np.zeros(shape))
+    file = write(micrographs={"files": "m*.npy", "pixel_size": "4 Å"}, score=None)
+    with pytest.raises(SimkitError, match=r"the template is .*m1\.npy"):
+        run(load(file), workers=1)
+    done = CliRunner().invoke(app, ["pick", str(file), *(str(tmp_path / f"m{n}.npy") for n in (0, 1))])
+    assert done.exit_code == 2
+    assert "m1.npy" in done.output
+
+
+def test_a_micrograph_without_contrast_is_said_to_be_so(write: Write, tmp_path: Path) -> None:
+    np.save(tmp_path / "m0.npy", np.random.default_rng(1).normal(size=(60, 80)))
+    np.save(tmp_path / "m1.npy", np.full((60, 80), 3.0))
+    file = write(micrographs={"files": "m*.npy", "pixel_size": "4 Å"}, score=None)
+    (notice,) = run(load(file), workers=1).scores["notices"]
+    assert notice.startswith("all pixels of m1 are equal")
+    done = CliRunner().invoke(app, ["pick", str(file), str(tmp_path / "m1.npy")])
+    assert "no picks in m1.npy" in done.output
