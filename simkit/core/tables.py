@@ -88,6 +88,13 @@ class Table:
         for i in range(len(self)):
             yield {name: values[i] for name, values in lists.items()}
 
+    def split(self, column: str) -> dict[Any, Self]:
+        """Return value of a column → the rows that hold it; values and rows in their order."""
+        rows: dict[Any, list[int]] = {}
+        for row, value in enumerate(self[column].tolist()):
+            rows.setdefault(value, []).append(row)
+        return {value: self.take(indices) for value, indices in rows.items()}
+
     @classmethod
     def concat(cls, tables: Sequence[Self]) -> Self:
         """Stack tables of this type, in order; of none, return an empty one."""

@@ -129,19 +129,20 @@ def _write_tables(result: RunResult, folder: Path) -> None:
 
 def _write_star(result: RunResult, path: Path, name: str, table: Truth | Picks) -> None:
     """Write a table as one file, and as RELION's autopicking would: a file a micrograph and their list."""
-    scenario, files = result.scenario, _micrograph_files(result)
-    optics, _ = _optics(scenario)
+    files, classes = _micrograph_files(result), result.classes
+    optics, _ = _optics(result.scenario)
 
     def raw(rows: Truth | Picks) -> RawPoints:
-        return to_raw(rows, format_named("relion"), pixel_size=optics.pixel_size, classes=result.classes)
+        return to_raw(rows, format_named("relion"), pixel_size=optics.pixel_size, classes=classes)
 
     located = table.replace(micrograph=[files[micrograph] for micrograph in table["micrograph"].tolist()])
     path.with_name(path.name + ".star").write_bytes(write_star(raw(located), optics))
     path.mkdir()
-    listed = {micrograph: f"{micrograph}.star" for micrograph in files}
-    for micrograph, own in listed.items():
-        (path / own).write_bytes(write_autopick_star(raw(table.take(table["micrograph"] == micrograph))))
-    text = coordinate_files_star({files[micrograph]: f"{name}/{own}" for micrograph, own in listed.items()})
+    rows_of, nothing = table.split("micrograph"), table.take([])
+    for micrograph in files:
+        rows = rows_of.get(micrograph, nothing)
+        (path / f"{micrograph}.star").write_bytes(write_autopick_star(raw(rows)))
+    text = coordinate_files_star({file: f"{name}/{micrograph}.star" for micrograph, file in files.items()})
     path.with_name(path.name + "_coordinates.star").write_text(text, encoding="utf-8")
 
 

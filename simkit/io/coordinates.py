@@ -237,7 +237,7 @@ def write_coordinates(
     form = writable_format(file, format)
     names = list(dict.fromkeys(table["micrograph"].tolist()))
     if "*" in file.name:
-        parts = {_unstarred(file, name): table.take(table["micrograph"] == name) for name in names}
+        parts = {_unstarred(file, name): rows for name, rows in table.split("micrograph").items()}
         if len(parts) < len(names):
             raise DataError("two micrographs of one name would share a file", str(file))
     elif len(names) > 1 and "micrograph" not in form.holds:
