@@ -73,8 +73,8 @@ class ImageFile:
 def open_image(path: str | Path) -> ImageFile:
     """Open one image; the extension names the format.
 
-    Only the header is read, but from compressed MRC and from SER. A header that promises another
-    number of bytes than an uncompressed file has is refused here.
+    Only the header is read, but from SER. A header that promises another number of bytes than an
+    uncompressed file has is refused here.
 
     Parameters
     ----------

@@ -141,7 +141,7 @@ class _Header:
 
 
 def open_mrc(file: Path) -> StoredArray:
-    """Open an MRC file; a packed one (gzip, bzip2) is read whole, of another only the header.
+    """Open an MRC file; only its header is read, and of a packed one (gzip, bzip2) unpacked.
 
     Returns
     -------
@@ -151,30 +151,34 @@ def open_mrc(file: Path) -> StoredArray:
     Raises
     ------
     DataError
-        If the header makes no sense, promises another number of bytes than there are, or the pixels
-        are complex, colours or half bytes.
+        If the header makes no sense, promises another number of bytes than there are (of a packed file
+        that shows when it is loaded), or the pixels are complex, colours or half bytes.
     """
     with file.open("rb") as plain:
         unpack = _UNPACKERS.get(plain.read(2))
     with file.open("rb") if unpack is None else unpack(file) as stream:
-        raw = stream.read(HEADER_DTYPE.itemsize)
-        header = _believable(raw, str(file))
-        body = None if unpack is None else _read_up_to(stream, header.promised + 1 - len(raw))
-    size = file.stat().st_size if body is None else len(raw) + len(body)
-    if size != header.promised:
-        found = "more" if body is not None and size > header.promised else size
-        raise DataError(
-            f"not a readable MRC (its header promises {header.promised} bytes, the file has {found}); "
-            "copy it anew, or convert it again",
-            str(file),
-        )
+        header = _believable(stream.read(HEADER_DTYPE.itemsize), str(file))
+    if unpack is None:
+        _refuse_other_size(header, file.stat().st_size, str(file))
 
     def load() -> FloatArray:
-        if body is None:
+        if unpack is None:
             return np.memmap(file, header.dtype, "r", header.start, header.shape)
-        return np.frombuffer(body, header.dtype, offset=header.extension).reshape(header.shape)
+        with unpack(file) as stream:
+            content = _read_up_to(stream, header.promised + 1)
+        _refuse_other_size(header, "more" if len(content) > header.promised else len(content), str(file))
+        return np.frombuffer(content, header.dtype, offset=header.start).reshape(header.shape)
 
     return _arranged(header, str(file), load)
+
+
+def _refuse_other_size(header: _Header, size: int | str, name: str) -> None:
+    if size != header.promised:
+        raise DataError(
+            f"not a readable MRC (its header promises {header.promised} bytes, the file has {size}); "
+            "copy it anew, or convert it again",
+            name,
+        )
 
 
 def _believable(raw: bytes, name: str) -> _Header:
