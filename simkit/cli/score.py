@@ -30,10 +30,6 @@ class Frame(StrEnum):
     TRANSPOSED = "transposed"
 
 
-RESERVED = frozenset({"all", "knows", "oracle"})
-"""Entries of a picker in scores.json that no class can be called."""
-
-
 @friendly
 def score(
     picks: Annotated[
@@ -280,6 +276,7 @@ def _renamed(side: Side, names: Mapping[str, str]) -> Side:
 def _shared_classes(truth: Truth, picks: Picks) -> tuple[str, ...]:
     """Return the classes of the truth where both sides speak of the same ones, and say where they do not."""
     from simkit.io.names import few
+    from simkit.scenario.checks import RESERVED
 
     sides = [sorted(set(table["class"].tolist()) - {""}) for table in (truth, picks)]
     if set(sides[0]) & set(sides[1]):
@@ -290,7 +287,9 @@ def _shared_classes(truth: Truth, picks: Picks) -> tuple[str, ...]:
 
 
 def _table(values: Mapping[str, Mapping[str, Value]], units: Mapping[str, str], *, complete: bool) -> str:
-    names = [name for name in values["all"] if name != verdict.HIDDEN[complete]]
+    from simkit.metric.detection import MEANINGLESS
+
+    names = [name for name in values["all"] if name != MEANINGLESS[complete]]
     rows = [
         [name, *(verdict.score(name, of[name], complete=complete) for of in values.values()), units[name]]
         for name in names

@@ -10,9 +10,6 @@ from simkit.cli.manners import aligned, number
 SHOWN = ("tp", "fp", "unlabelled", "fn", "precision", "recall", "f1", "rmse")
 """Metrics in the summary, where they were computed."""
 
-HIDDEN = {True: "unlabelled", False: "fp"}
-"""Whether the truth is complete → the count that then has nothing to say."""
-
 
 def expectations(scores: Mapping[str, Any]) -> str:
     """Return a table of every expectation, its value, its limits and whether it holds."""
@@ -35,8 +32,10 @@ def limit(entry: Mapping[str, Any]) -> str:
 
 def pickers(scores: Mapping[str, Any]) -> str:
     """Return a table of the scores of every picker, over all and by class."""
+    from simkit.metric.detection import MEANINGLESS
+
     complete = scores["complete_truth"]
-    names = [name for name in SHOWN if name in scores["units"]["pickers"] and name != HIDDEN[complete]]
+    names = [name for name in SHOWN if name in scores["units"]["pickers"] and name != MEANINGLESS[complete]]
     units = [scores["units"]["pickers"][name] for name in names]
     header = [f"{name} ({unit})" if unit else name for name, unit in zip(names, units, strict=True)]
     rows = [["picker", "class", *header]]
@@ -51,7 +50,9 @@ def pickers(scores: Mapping[str, Any]) -> str:
 
 def score(name: str, value: float | None, *, complete: bool) -> str:
     """Write a score; precision and F1 are lower bounds where particles may be missing from the truth."""
-    bound = value is not None and name in ("precision", "f1") and not complete
+    from simkit.metric.detection import BOUNDED_BELOW
+
+    bound = value is not None and name in BOUNDED_BELOW and not complete
     return f"{'≥ ' if bound else ''}{number(value)}"
 
 

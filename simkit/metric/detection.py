@@ -13,6 +13,12 @@ from simkit.matching.base import Match
 from simkit.matching.pairs import near
 from simkit.metric.base import Comparison, Metric
 
+BOUNDED_BELOW = frozenset({"precision", "f1"})
+"""Scores that are lower bounds where particles may be missing from the truth."""
+
+MEANINGLESS = {True: "unlabelled", False: "fp"}
+"""Whether the truth is complete → the count that then has nothing to say."""
+
 
 def detection_scores(
     *, true_positives: int, truths: int, picks: int, complete: bool = True

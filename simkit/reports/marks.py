@@ -67,6 +67,11 @@ def sought(result: RunResult, picker: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(result.banks[t][0].finds for t in templates))
 
 
+def unmatched(result: RunResult) -> str:
+    """Name the outcome of a pick near no particle, which is false only if none is missing from the truth."""
+    return "false" if result.scenario.truth_is_complete else "unlabelled"
+
+
 def outcomes_of(result: RunResult, picker: str) -> Outcomes:
     """Sort a picker's picks, and the particles it looked for and missed, by outcome."""
     picks, truth = result.pickers[picker].picks, result.truth
@@ -74,7 +79,6 @@ def outcomes_of(result: RunResult, picker: str) -> Outcomes:
     if judgement is None:
         return Outcomes(picks, truth, {"pick": np.arange(len(picks))}, np.empty((0, 2), int))
     unjudged = np.isin(picks["micrograph"], list(result.unjudged))
-    alone = "false" if result.scenario.truth_is_complete else "unlabelled"
     pairs = np.stack([judgement.match.truth, judgement.match.pick], axis=1)
     known = truth["class"][pairs[:, 0]]
     right = (known == picks["class"][pairs[:, 1]]) | (known == "")
@@ -82,7 +86,7 @@ def outcomes_of(result: RunResult, picker: str) -> Outcomes:
     rows = {
         "hit": np.sort(pairs[right, 1]),
         "wrong": np.sort(pairs[~right, 1]),
-        alone: np.setdiff1d(np.flatnonzero(~unjudged), pairs[:, 1]),
+        unmatched(result): np.setdiff1d(np.flatnonzero(~unjudged), pairs[:, 1]),
         "missed": np.setdiff1d(wanted, pairs[:, 0]),
     }
     if unjudged.any():

@@ -11,9 +11,10 @@ import numpy as np
 
 from simkit.engine.explanation import not_modelled
 from simkit.engine.results import RunResult, Value
+from simkit.metric.detection import BOUNDED_BELOW, MEANINGLESS
 from simkit.reports import equation, figures, wording
 from simkit.reports.elements import Illustration, Table
-from simkit.reports.marks import Outcomes, outcomes_of, sought
+from simkit.reports.marks import Outcomes, outcomes_of, sought, unmatched
 from simkit.scenario.loading import dump
 
 
@@ -103,7 +104,8 @@ def report_of(result: RunResult, command: str) -> Report:
     """Say everything that the page says about a run."""
     scenario = result.scenario
     base = figures.micrograph(result, max((_radius(result, p) for p in result.pickers), default=0.0))
-    pickers = [_picker(result, name, base) for name in result.pickers]
+    outcomes = {name: outcomes_of(result, name) for name in result.pickers}
+    pickers = [_picker(result, name, base, found) for name, found in outcomes.items()]
     return Report(
         title=scenario.title or "Untitled scenario",
         description=scenario.description,
@@ -119,7 +121,7 @@ def report_of(result: RunResult, command: str) -> Report:
         not_modelled=not_modelled(scenario) if result.first is not None else [],
         notices=result.scores["notices"],
         complete=scenario.truth_is_complete,
-        by_micrograph=_by_micrograph(result),
+        by_micrograph=_by_micrograph(result, outcomes),
         absent=_absent(result),
         scenario=dump(scenario),
         command=command,
@@ -164,14 +166,13 @@ def _unit(result: RunResult, audit: str | None, metric: str) -> str:
     return str((units["pickers"] if audit is None else units["audit"].get(audit, {})).get(metric, ""))
 
 
-def _picker(result: RunResult, name: str, base: Illustration) -> PickerView:
+def _picker(result: RunResult, name: str, base: Illustration, outcomes: Outcomes) -> PickerView:
     run, spec = result.pickers[name], result.scenario.pickers[name]
-    outcomes = outcomes_of(result, name)
     mapped = run.first.score_map.size > 0
     return PickerView(
         name=name,
         kind=_kind(spec),
-        headline=_headline(result, name),
+        headline=_headline(result, name, outcomes),
         remarks=_remarks(result, name),
         marked=figures.marked_micrograph(result, base, name, outcomes, _radius(result, name)),
         score_map=figures.score_map(name, run, result.micrograph_names[0]) if mapped else None,
@@ -190,8 +191,6 @@ def _radius(result: RunResult, picker: str) -> float:
 
 
 HEADLINE = ("recall", "precision", "f1")
-BOUNDED_BELOW = frozenset({"precision", "f1"})
-"""Metrics that are lower bounds where particles may be missing from the truth."""
 
 
 def _value(result: RunResult, metric: str, value: Value, unit: str = "") -> str:
@@ -200,12 +199,12 @@ def _value(result: RunResult, metric: str, value: Value, unit: str = "") -> str:
     return f"{'≥ ' if bound else ''}{wording.number(value, unit)}"
 
 
-def _headline(result: RunResult, name: str) -> Headline:
+def _headline(result: RunResult, name: str, outcomes: Outcomes) -> Headline:
     judgement = result.judgements.get(name)
     spec = result.scenario.pickers[name]
     return Headline(
         name=name,
-        sentence=_summary(result, name),
+        sentence=_summary(result, name, outcomes),
         lines=[
             [c, *(_value(result, metric, values.get(metric)) for metric in HEADLINE)]
             for c, values in _by_class(result, name).items()
@@ -225,8 +224,7 @@ def _by_class(result: RunResult, name: str) -> dict[str, Mapping[str, Value]]:
     return {"all": everything} | {c: values for c, values in classes.items() if values != everything}
 
 
-def _summary(result: RunResult, name: str) -> str:
-    outcomes = outcomes_of(result, name)
+def _summary(result: RunResult, name: str, outcomes: Outcomes) -> str:
     if name not in result.judgements:
         count = wording.plural(len(outcomes.picks), "pick")
         return f"{name} made {count}; nothing says how many are right."
@@ -234,7 +232,7 @@ def _summary(result: RunResult, name: str) -> str:
     wanted = int(np.isin(outcomes.truth["class"], ("", *classes)).sum())
     some = set(result.scenario.specimen) - set(classes)
     noun = f"{' and '.join(classes)} particle" if some else "particle"
-    alone = "false" if result.scenario.truth_is_complete else "unlabelled"
+    alone = unmatched(result)
     known = "" if result.scenario.truth_is_complete else "known "
     hits, others, wrong = (len(outcomes.rows[o]) for o in ("hit", alone, "wrong"))
     sentence = (
@@ -272,7 +270,8 @@ def _metrics_table(result: RunResult, name: str) -> Table | None:
     values = _by_class(result, name)
     if not values:
         return None
-    metrics = list(values["all"])
+    meaningless = MEANINGLESS[result.scenario.truth_is_complete]
+    metrics = [metric for metric in values["all"] if metric != meaningless]
     rows = [
         [
             wording.name_of(metric),
@@ -292,28 +291,23 @@ MOST_ROWS = 50
 """Micrographs that the table of them lists."""
 
 
-def _by_micrograph(result: RunResult) -> Table | None:
+def _by_micrograph(result: RunResult, outcomes: Mapping[str, Outcomes]) -> Table | None:
     """Count what became of every real micrograph's particles and picks, one row each."""
     if not result.sources or len(result.micrograph_names) < 2:
         return None
-    alone = "false" if result.scenario.truth_is_complete else "unlabelled"
     columns = ["micrograph", "known particles"] if result.judgements else ["micrograph"]
     shown = result.micrograph_names[:MOST_ROWS]
     particles = Counter(result.truth["micrograph"].tolist())
     cells = {name: [name, _known(result, name, particles)] if result.judgements else [name] for name in shown}
-    for picker in result.pickers:
-        counts = {
-            outcome: Counter(table["micrograph"].tolist())
-            for outcome, table in outcomes_of(result, picker).tables()
-        }
-        told = ("hit", alone) if result.judgements else ("pick",)
+    told = ("hit", unmatched(result)) if result.judgements else ("pick",)
+    for picker, found in outcomes.items():
+        counts = {outcome: Counter(table["micrograph"].tolist()) for outcome, table in found.tables()}
         columns += [f"{picker}: {'found' if outcome == 'hit' else outcome}" for outcome in told]
         for name in shown:
             judged = name not in result.unjudged
             cells[name] += [str(counts[o][name]) if judged or o == "pick" else wording.MISSING for o in told]
-    more = len(result.micrograph_names) - len(shown)
-    title = f"By micrograph{f' (the first {MOST_ROWS}; {more} more are in scores.csv)' if more else ''}"
-    return Table(title, columns, list(cells.values()))
+    some = f": the first {MOST_ROWS} of {n}" if (n := len(result.micrograph_names)) > MOST_ROWS else ""
+    return Table(f"By micrograph{some}", columns, list(cells.values()))
 
 
 def _known(result: RunResult, name: str, particles: Counter[str]) -> str:
@@ -380,7 +374,6 @@ def _fact(name: str, value: Value, unit: str) -> str:
 def run_files(result: RunResult) -> list[tuple[str, str]]:
     """List the files that a run leaves beside the report, with what is in them."""
     flat = result.scenario.image.ndim == 2
-    tables = "csv and .star (RELION)" if flat else "csv"
     files = [
         ("scenario.yaml", "the resolved scenario; running it again gives the same bits"),
         ("scores.json, scores.csv", "every number on this page"),
@@ -390,17 +383,16 @@ def run_files(result: RunResult) -> list[tuple[str, str]]:
         files.append((f"micrographs/0000.{kind} …", wording.plural(len(result.micrographs), "image")))
     if flat:
         files.append(("micrographs.star", "the list of images (RELION)"))
+    tables = {f"picks/{name}": wording.plural(len(run.picks), "pick") for name, run in result.pickers.items()}
     if result.scenario.specimen or len(result.truth):
-        files.append((f"truth.{tables}", wording.plural(len(result.truth), "true position")))
-    files += [
-        (f"picks/{name}.{tables}", wording.plural(len(run.picks), "pick"))
-        for name, run in result.pickers.items()
-    ]
-    if flat and (tables_of := [name for name, _ in files if name.endswith("(RELION)")]):
-        stems = [name.partition(".")[0] for name in tables_of]
-        listed = ", ".join(f"{stem}_coordinates.star" for stem in stems)
-        files.append((f"{listed}", "lists of one file a micrograph, for RELION's import and extraction"))
-        files.append((", ".join(f"{stem}/0000.star …" for stem in stems), "those files"))
+        tables = {"truth": wording.plural(len(result.truth), "true position"), **tables}
+    kinds = "csv and .star (RELION)" if flat else "csv"
+    files += [(f"{table}.{kinds}", content) for table, content in tables.items()]
+    if flat and tables:
+        first = result.micrograph_names[0]
+        listed = ", ".join(f"{table}_coordinates.star" for table in tables)
+        files.append((listed, "lists of one file a micrograph, for RELION's import and extraction"))
+        files.append((", ".join(f"{table}/{first}.star …" for table in tables), "those files"))
     return [
         *files,
         ("provenance.json", "versions, seed, hash of the scenario"),
