@@ -16,7 +16,7 @@ import numpy as np
 
 from simkit.core.errors import DataError
 from simkit.core.quantity import shortest
-from simkit.io.raw import RawPoints, coordinate, extent, finite
+from simkit.io.raw import RawPoints, coordinate, extent, finite, stated
 
 FILAMENT = frozenset({-1.0, -2.0})
 """Fifth columns by which EMAN1 marks start and end of a filament."""
@@ -53,10 +53,9 @@ def _boxes(file: Path) -> Iterator[tuple[float, ...]]:
 
 def write_box(raw: RawPoints) -> bytes:
     """Write boxes; the score is left out where there is none."""
-    height, width = raw.box or (raw.y, raw.x)
-    scores = np.full(len(raw), np.nan) if raw.score is None else raw.score
+    height, width = stated(raw.box, "boxes")
     lines = [
         "\t".join(shortest(value + 0.0) for value in row if not np.isnan(value))
-        for row in zip(raw.x, raw.y, width, height, scores, strict=True)
+        for row in zip(raw.x, raw.y, width, height, raw.scores, strict=True)
     ]
     return "".join(f"{line}\n" for line in lines).encode()

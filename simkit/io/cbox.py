@@ -19,7 +19,7 @@ from simkit.core.errors import DataError
 from simkit.core.grid import FloatArray
 from simkit.core.quantity import shortest
 from simkit.io.box import read_box
-from simkit.io.raw import RawPoints, coordinate, extent, finite
+from simkit.io.raw import RawPoints, coordinate, extent, finite, stated
 from simkit.io.star import Loop, find_loop, read_document, write_tables
 
 NOTHING = "<NA>"
@@ -78,7 +78,7 @@ def _column(loop: Loop, tag: str, parse: Callable[..., float], *, optional: bool
 
 def write_cbox(raw: RawPoints) -> bytes:
     """Write boxes as crYOLO does from 1.8 on."""
-    height, width = raw.box or (raw.y, raw.x)
+    height, width = stated(raw.box, "boxes")
     numbers: dict[str, FloatArray | None] = {
         "CoordinateX": raw.x,
         "CoordinateY": raw.y,

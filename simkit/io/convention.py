@@ -227,11 +227,9 @@ def to_raw(
         raw = _with_corners(raw, form, box)
     if form.unit == "fraction":
         raw = _with_fractions(raw, form, shape)
-    return (
-        raw
-        if form.decimals is None
-        else replace(raw, y=raw.y.round(form.decimals), x=raw.x.round(form.decimals))
-    )
+    if form.decimals is None:
+        return raw
+    return replace(raw, y=raw.y.round(form.decimals), x=raw.x.round(form.decimals))
 
 
 def _class_numbers(table: Picks | Truth, form: Format, classes: Sequence[str]) -> FloatArray:

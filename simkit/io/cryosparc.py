@@ -16,6 +16,7 @@ some 600 pixels wide; a flip about n rather than n − 1 is part of the same dou
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ import numpy.typing as npt
 
 from simkit.core.errors import DataError
 from simkit.core.grid import FloatArray
-from simkit.io.raw import RawPoints
+from simkit.io.raw import LARGEST, RawPoints, stated
 
 Rows = npt.NDArray[Any]
 
@@ -91,7 +92,7 @@ def _numbers(rows: Rows, name: str, file: Path, *, columns: int | None = None) -
     if values.dtype.kind not in "fiu" or values.shape != wanted:
         raise DataError(f"{name} is {values.dtype} of shape {values.shape}, not numbers", str(file))
     numbers = values.astype(float)
-    usable = np.isfinite(numbers) & (np.abs(numbers) < 1e9)
+    usable = np.isfinite(numbers) & (np.abs(numbers) <= LARGEST)
     if not usable.all():
         row = int(np.argmin(usable.reshape(len(rows), -1).all(1)))
         raise DataError(f"{name} of particle {row} is {values[row]}, not a usable number", str(file))
@@ -114,8 +115,6 @@ def _names(rows: Rows) -> list[str] | None:
 
 def write_cs(raw: RawPoints) -> bytes:
     """Write positions and scores as a dataset with the columns of a picking job."""
-    import io
-
     paths = np.array([name.encode() for name in raw.micrograph or [""] * len(raw)], bytes)
     places: dict[str, int] = {}
     micrographs = [places.setdefault(path, len(places) + 1) for path in paths.tolist()]
@@ -123,7 +122,7 @@ def write_cs(raw: RawPoints) -> bytes:
         "uid": np.arange(1, len(raw) + 1, dtype="<u8"),
         "location/micrograph_uid": np.array(micrographs, "<u8"),
         "location/micrograph_path": paths,
-        "location/micrograph_shape": np.stack(raw.shape or (raw.y, raw.x), axis=1).astype("<u4"),
+        "location/micrograph_shape": np.stack(stated(raw.shape, "micrographs' shapes"), axis=1).astype("<u4"),
         "location/center_x_frac": raw.x.astype("<f4"),
         "location/center_y_frac": raw.y.astype("<f4"),
         "location/micrograph_psize_A": np.full(len(raw), raw.pixel_size, "<f4"),

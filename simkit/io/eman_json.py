@@ -52,9 +52,8 @@ def _box(box: Any, i: int, file: str) -> tuple[float, float, float]:
 
 def write_eman_json(raw: RawPoints) -> bytes:
     """Write the boxes of one micrograph."""
-    scores = np.full(len(raw), np.nan) if raw.score is None else raw.score
     boxes = [
         [float(x), float(y), MANNER, *([] if np.isnan(score) else [float(score)])]
-        for x, y, score in zip(raw.x, raw.y, scores, strict=True)
+        for x, y, score in zip(raw.x, raw.y, raw.scores, strict=True)
     ]
     return (json.dumps({"boxes": boxes}, indent=1) + "\n").encode()

@@ -18,13 +18,10 @@ from simkit.core.errors import DataError
 from simkit.core.grid import FloatArray
 from simkit.core.paths import split_dataset
 from simkit.io.hdf5_layouts import LAYOUTS, Velox
-from simkit.io.stored import StoredArray
+from simkit.io.stored import MOST_PACKED, StoredArray
 
 LISTED = 12
 """Most data sets that a message lists."""
-
-RATIO = 100_000
-"""Decoded over stored bytes, beyond which a header lies: a uniform image packs 1000-fold, at best 30,000."""
 
 
 def open_hdf5(path: Path) -> StoredArray:
@@ -113,7 +110,7 @@ def _refuse_lies(dataset: h5py.Dataset, name: str) -> None:
     promised, stored = math.prod(dataset.shape) * dataset.dtype.itemsize, dataset.id.get_storage_size()
     # What is elsewhere (virtual, external) or within the header (compact) has no storage of its own to count.
     elsewhere = dataset.is_virtual or dataset.external
-    if promised and not elsewhere and promised > RATIO * stored:
+    if promised and not elsewhere and promised > MOST_PACKED * stored:
         raise DataError(
             f"its description promises {promised} bytes of pixels, of which {stored} were ever written", name
         )

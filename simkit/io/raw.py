@@ -5,10 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from simkit.core.errors import DataError
 from simkit.core.grid import FloatArray
+
+_T = TypeVar("_T")
 
 LARGEST = 1e9
 """Larger coordinates are damage: no micrograph has so many pixels, nor its edge so many Å."""
@@ -53,13 +58,31 @@ class RawPoints:
     class_: Sequence[str] | None = None
     template: Sequence[str] | None = None
     micrograph: Sequence[str] | None = None
-    mirror: FloatArray | None = None
+    mirror: npt.NDArray[np.bool_] | None = None
     pixel_size: FloatArray | float | None = None
     shape: tuple[FloatArray, FloatArray] | None = None
     unit: Literal["pixel", "Å"] | None = None
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @property
+    def scores(self) -> FloatArray:
+        """The score, NaN throughout where there is none."""
+        return np.full(len(self), np.nan) if self.score is None else self.score
+
+
+def stated(value: _T | None, what: str) -> _T:
+    """Return what a writer cannot do without.
+
+    Raises
+    ------
+    ValueError
+        If it is not there.
+    """
+    if value is None:
+        raise ValueError(f"the points do not say their {what}")
+    return value
 
 
 def finite(text: Any, name: str, file: str, line: int | None = None) -> float:

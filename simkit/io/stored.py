@@ -29,6 +29,9 @@ SAME = 1e-3
 SIZES = (1e-4, 1e8)
 """Å. What no pixel is smaller or larger than (1 cm): a size beyond is a default or in other units."""
 
+MOST_PACKED = 100_000
+"""Decoded over stored bytes, beyond which a header lies: a uniform image packs 1000-fold, at best 30,000."""
+
 _WORDS = {"micro": 1e4, "nano": 10.0, "pico": 0.01, "milli": 1e7, "centi": 1e8, "": 1e10}
 _UNITS = {
     **LENGTH.factors,

@@ -17,16 +17,13 @@ import numpy as np
 from simkit.core.errors import DataError
 from simkit.core.grid import FloatArray
 from simkit.io.pictures import grey
-from simkit.io.stored import StoredArray, agreed, in_angstrom
+from simkit.io.stored import MOST_PACKED, StoredArray, agreed, in_angstrom
 
 if TYPE_CHECKING:
     import tifffile
 
 FINEST_DOT = 1e4
 """Å. No printer's dot is as small, and no electron micrograph's pixel larger."""
-
-RATIO = 100_000
-"""Decoded over stored bytes, beyond which a header lies: a uniform image packs 1000-fold, at best 30,000."""
 
 RESOLUTION_UNITS = {2: "inch", 3: "cm"}
 INCH_IN_CM = 2.54
@@ -84,7 +81,7 @@ def _refuse_lies(page: Any, file: Path) -> None:
         raise DataError(
             f"not a readable TIFF (its pixels end at byte {end}, the file at {size}); copy it anew", str(file)
         )
-    if (page.compression == 1 and stored < page.nbytes) or page.nbytes > RATIO * stored:
+    if (page.compression == 1 and stored < page.nbytes) or page.nbytes > MOST_PACKED * stored:
         raise DataError(
             f"not a readable TIFF (its header promises {page.nbytes} bytes of pixels, and has {stored})",
             str(file),

@@ -53,12 +53,11 @@ def write_topaz(raw: RawPoints) -> bytes:
     """Write points as topaz does."""
     written = raw.micrograph or [""] * len(raw)
     names = {name: stem(name) for name in dict.fromkeys(written)}
-    scores = np.full(len(raw), np.nan) if raw.score is None else raw.score
     lines = ["\t".join(HEADER)]
     lines += [
         "\t".join(
             (names[name], shortest(x + 0.0), shortest(y + 0.0), "" if np.isnan(score) else shortest(score))
         )
-        for name, x, y, score in zip(written, raw.x, raw.y, scores, strict=True)
+        for name, x, y, score in zip(written, raw.x, raw.y, raw.scores, strict=True)
     ]
     return "".join(f"{line}\n" for line in lines).encode()
