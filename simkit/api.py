@@ -12,7 +12,6 @@ import xarray as xr
 from simkit.core.tables import Picks, Truth, grid_of
 from simkit.engine import output, picking, pipeline, scoring, simulation
 from simkit.engine.results import RunResult, Simulation
-from simkit.reports.page import render
 from simkit.scenario import loading
 from simkit.scenario.spec import Scenario
 
@@ -99,12 +98,12 @@ def score(truth: Truth, picks: Picks, *, radius: float) -> Mapping[str, Any]:
 
 
 def run(scenario: Scenario, *, workers: int | None = None) -> RunResult:
-    """Simulate, pick, score and measure; write nothing.
+    """Simulate, or read real micrographs, pick, score and measure; write nothing.
 
     Parameters
     ----------
     scenario : Scenario
-        Must have an image shape.
+        Must have an image shape, or micrographs.
     workers : int, optional
         Processes and threads; all cores by default. Results do not depend on it.
     """
@@ -119,6 +118,8 @@ def report(result: RunResult, directory: str | Path) -> Path:
     DataError
         If the directory holds something that is not an earlier run.
     """
+    from simkit.reports.page import render  # matplotlib takes longer to load than a scenario
+
     folder = Path(directory)
     output.save(result, folder, page=render(result, command="simkit.report(result, directory)"))
     return folder / "report.html"

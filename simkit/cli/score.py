@@ -123,7 +123,7 @@ def score(
     """
     from simkit.core.tables import Truth
     from simkit.engine.scoring import judge
-    from simkit.matching.conventions import likely_frame
+    from simkit.matching.suspicion import likely_frame
     from simkit.scenario.spec import Score
 
     found = _read(picks, "PICKS", file_format, _frame(pixel_size, frame, height, width, binning))

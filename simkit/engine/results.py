@@ -105,7 +105,7 @@ class RunResult:
     scenario : Scenario
         As it was run, resolved.
     micrograph_names : tuple of str
-        "0000", "0001", …
+        "0000", "0001", …; of real ones their files' names without suffix.
     micrographs : tuple of arrays
         Float32 pixels of every simulated micrograph; of real ones, which stay on disk, of the first.
     first : Simulation or None

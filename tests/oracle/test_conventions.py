@@ -10,7 +10,7 @@ import pytest
 
 from simkit.core.tables import Picks, Truth
 from simkit.io.coordinates import read_coordinates, write_coordinates
-from simkit.matching.conventions import likely_frame
+from simkit.matching.suspicion import likely_frame
 from simkit.matching.diagnosis import Diagnosis, diagnose
 from simkit.matching.optimal import match
 
