@@ -10,9 +10,9 @@ import pytest
 
 from simkit.core.tables import Picks, Truth
 from simkit.io.coordinates import read_coordinates, write_coordinates
-from simkit.matching.suspicion import likely_frame
 from simkit.matching.diagnosis import Diagnosis, diagnose
 from simkit.matching.optimal import match
+from simkit.matching.suspicion import likely_frame
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "beta_galactosidase"
 
