@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -77,9 +76,8 @@ def lattice(
 
 def _save(out: Path, pixels: FloatArray, found: FoundLattice | NoLattice, data: dict[str, Any]) -> None:
     import hashlib
-    import platform
-    from importlib.metadata import version
 
+    from simkit.engine.output import software, write_json
     from simkit.indexing.lattice import FoundLattice
     from simkit.indexing.output import sites_csv
     from simkit.io.atomic import MARK, replace_directory
@@ -87,16 +85,13 @@ def _save(out: Path, pixels: FloatArray, found: FoundLattice | NoLattice, data: 
 
     origin = {
         "schema_version": 1,
-        "simkit": version("simkit"),
-        "python": platform.python_version(),
-        "libraries": {name: version(name) for name in ("numpy", "scipy", "finufft", "matplotlib")},
+        **software(("numpy", "scipy", "finufft", "matplotlib")),
         "image": data["image"],
         "pixels_sha256": hashlib.sha256(pixels.tobytes()).hexdigest(),
     }
     with replace_directory(out) as folder:
         for name, content in ((MARK, origin), ("lattice.json", data)):
-            text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-            (folder / name).write_text(text + "\n", encoding="utf-8")
+            write_json(folder / name, content)
         if isinstance(found, FoundLattice):
             table = sites_csv(found.sites, pixel_size=data["pixel_size"])
             (folder / "sites.csv").write_text(table, encoding="utf-8")

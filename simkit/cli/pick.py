@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -95,7 +96,8 @@ def pick(
     with locating(loaded.source):
         chosen = picker or _only_picker(loaded.scenario)
         picks, found = pick_files(loaded.scenario, images, chosen, workers=workers or os.cpu_count() or 1)
-    counts = {name: int((picks["micrograph"] == name).sum()) for name in found}
+    on = Counter(picks["micrograph"].tolist())
+    counts = {name: on[name] for name in found}
     if out is not None:
         _save(picks, out, loaded.scenario, box, {name: search.grid.shape for name, search in found.items()})
         note(f"{len(picks)} picks written to {out}")

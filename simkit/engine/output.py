@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -53,18 +53,19 @@ def save(result: RunResult, directory: Path, *, page: str, keep_stages: bool = F
     """
     with replace_directory(directory) as folder:
         (folder / "report.html").write_text(page, encoding="utf-8")
-        _write_json(folder / "scores.json", result.scores)
+        write_json(folder / "scores.json", result.scores)
         (folder / "scores.csv").write_text(scores_csv(result.scores), encoding="utf-8")
         (folder / "scenario.yaml").write_text(dump(result.scenario), encoding="utf-8")
-        _write_json(folder / "provenance.json", provenance(result))
-        _write_json(folder / "timings.json", {k: round(v, 4) for k, v in result.timings.items()})
+        write_json(folder / "provenance.json", provenance(result))
+        write_json(folder / "timings.json", {k: round(v, 4) for k, v in result.timings.items()})
         _write_images(result, folder)
         _write_tables(result, folder)
         if keep_stages:
             stages(result).to_netcdf(folder / "stages.nc", engine="h5netcdf")
 
 
-def _write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON that a person can read, NaN refused."""
     path.write_text(
         json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
     )
@@ -173,12 +174,19 @@ def provenance(result: RunResult) -> dict[str, Any]:
     hashes = dict(zip(result.micrograph_names, map(_sha256, result.sources), strict=bool(result.sources)))
     return {
         "schema_version": 1,
-        "simkit": version("simkit"),
-        "python": platform.python_version(),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        **software(LIBRARIES),
         "seed": result.scenario.seed,
         "scenario_sha256": hashlib.sha256(text.encode()).hexdigest(),
         **({"micrographs_sha256": hashes} if hashes else {}),
+    }
+
+
+def software(libraries: Iterable[str]) -> dict[str, Any]:
+    """Return the versions of simkit, Python and libraries."""
+    return {
+        "simkit": version("simkit"),
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in libraries},
     }
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from simkit.core.grid import FloatArray
-from simkit.core.quantity import shortest
 from simkit.indexing.lattice import FoundLattice, NoLattice
 from simkit.indexing.sites import Sites
 from simkit.indexing.spectrum import Spots
+from simkit.io.csv_tables import SUFFIX, cell
 
 PIXELS = ("y", "x")
 """Columns that are given in pixels as well as in Å."""
@@ -130,20 +130,14 @@ def sites_csv(sites: Sites, *, pixel_size: float | None) -> str:
     for name, column in sites.columns.items():
         values = sites[name]
         if column.unit != "px":
-            columns[name + ("_deg" if column.unit == "°" else "")] = [_cell(v) for v in values.tolist()]
+            columns[name + SUFFIX[column.unit]] = [cell(v) for v in values.tolist()]
             continue
         if pixel_size is not None:
-            columns[f"{name}_A"] = [_cell(v) for v in (values * pixel_size).tolist()]
+            columns[f"{name}_A"] = [cell(v) for v in (values * pixel_size).tolist()]
         if pixel_size is None or name in PIXELS:
-            columns[f"{name}_px"] = [_cell(v) for v in values.tolist()]
+            columns[f"{name}_px"] = [cell(v) for v in values.tolist()]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(zip(*columns.values(), strict=True))
     return text.getvalue()
-
-
-def _cell(value: float | int | bool) -> str:
-    if isinstance(value, (bool, int)):
-        return str(int(value))
-    return "" if math.isnan(value) else shortest(value)

@@ -59,17 +59,18 @@ def table_csv(table: Table, *, ndim: int = 2) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(name + SUFFIX[table.columns[name].unit] for name in names)
-    writer.writerows([_cell(name, row[name]) for name in names] for row in table.rows())
+    writer.writerows([cell(row[name], whole=name in COUNTED) for name in names] for row in table.rows())
     return text.getvalue()
 
 
-def _cell(name: str, value: Any) -> str:
+def cell(value: str | float, *, whole: bool = False) -> str:
+    """Write one value: nothing for NaN, 0 or 1 for a boolean, a whole number without decimals."""
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, float):
         if math.isnan(value):
             return ""
-        return str(round(value)) if name in COUNTED else shortest(value)
+        return str(round(value)) if whole else shortest(value)
     return str(value)
 
 
