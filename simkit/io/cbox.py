@@ -59,21 +59,19 @@ def read_cbox(file: Path) -> RawPoints:
         y=_column(loop, "_CoordinateY", coordinate),
         x=_column(loop, "_CoordinateX", coordinate),
         box=sides,
-        score=_column(loop, "_Confidence", finite, optional=True),
+        score=loop.parsed("_Confidence", _optional),
     )
 
 
-def _column(loop: Loop, tag: str, parse: Callable[..., float], *, optional: bool = False) -> FloatArray:
-    texts = loop.text(tag)
-    if texts is None:
-        if optional:
-            return np.full(len(loop), np.nan)
+def _column(loop: Loop, tag: str, parse: Callable[..., float]) -> FloatArray:
+    values = loop.parsed(tag, parse)
+    if values is None:
         raise DataError(f"the column {tag[1:]} is missing", str(loop.file), loop.line)
-    values = [
-        np.nan if optional and text == NOTHING else loop.parsed(parse, tag, row, text)
-        for row, text in enumerate(texts)
-    ]
-    return np.array(values, float)
+    return values
+
+
+def _optional(text: str, name: str, file: str) -> float:
+    return np.nan if text == NOTHING else finite(text, name, file)
 
 
 def write_cbox(raw: RawPoints) -> bytes:

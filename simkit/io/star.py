@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,22 +52,31 @@ class Loop:
         if tag not in self.loop.tags:
             return None
         width, column = self.loop.width(), self.loop.tags.index(tag)
-        return [cif.as_string(value) for value in self.loop.values[column::width]]
+        return [cif.as_string(value) for value in self._values[column::width]]
+
+    @functools.cached_property
+    def _values(self) -> list[str]:
+        """All cells, row by row: gemmi copies them anew every time they are asked for."""
+        return list(self.loop.values)
 
     def numbers(self, tag: str, parse: Callable[..., float] = finite) -> FloatArray | None:
         """Return a column of numbers, NaN where RELION marks a value as absent; None without the column."""
+        values = self.parsed(tag, parse)
+        return None if values is None else np.where(values == ABSENT, np.nan, values)
+
+    def parsed(self, tag: str, parse: Callable[..., float]) -> FloatArray | None:
+        """Read a column, each text as ``parse(text, name, file)`` does; None without the column."""
         texts = self.text(tag)
         if texts is None:
             return None
-        values = np.array([self.parsed(parse, tag, row, text) for row, text in enumerate(texts)], float)
-        return np.where(values == ABSENT, np.nan, values)
-
-    def parsed(self, parse: Callable[..., float], tag: str, row: int, text: str) -> float:
-        """Read one value; the line is looked up only if it is wrong."""
+        values, row = np.empty(len(texts)), 0
+        name, file = tag[1:], str(self.file)
         try:
-            return parse(text, tag[1:], str(self.file))
+            for row, text in enumerate(texts):
+                values[row] = parse(text, name, file)
         except DataError as error:
-            raise DataError(error.message, str(self.file), self.line_of(row)) from error
+            raise DataError(error.message, file, self.line_of(row)) from error
+        return values
 
     def line_of(self, row: int) -> int | None:
         """Return the line of a row: gemmi remembers only that of `loop_`, and every row has one line."""
