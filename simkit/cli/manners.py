@@ -103,8 +103,10 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 
 
 def number(value: float | None) -> str:
-    """Write a value for a person; one that does not exist is a dash."""
-    return "–" if value is None else f"{value:.4g}"
+    """Write a value for a person; one that does not exist is a dash, and counts are exact."""
+    if value is None:
+        return "–"
+    return str(value) if isinstance(value, int) else f"{value:.4g}"
 
 
 def length(text: str) -> float:

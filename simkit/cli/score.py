@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -133,6 +134,8 @@ def score(
         truth_format,
         _frame(truth_pixel_size or pixel_size, truth_frame, height, width, truth_binning),
     )
+    for side, name in ((found, "PICKS"), (right, "TRUTH")):
+        _doubt_size(side, name, {"height": height, "width": width}, pixel_size, radius)
     if micrograph is not None:
         found, right = _on(found, micrograph), _on(right, micrograph)
     found, right = _paired(found, right)
@@ -192,6 +195,18 @@ def _frame(
         return CoordinateFrame(pixel_size, orientation.value, height, width, binning)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def _doubt_size(
+    side: Side, name: str, sides: Mapping[str, int | None], pixel: float | None, reach: float
+) -> None:
+    """Say how many points are farther off the micrograph than a pick may be from a particle."""
+    for axis, option in (("y", "height"), ("x", "width")):
+        if (pixels := sides[option]) is None:
+            continue
+        last = math.inf if pixel is None else pixels * pixel
+        if off := int(((side.table[axis] < -reach) | (side.table[axis] > last + reach)).sum()):
+            note(f"{name}: {off} of {len(side.table)} points are outside a micrograph of --{option} {pixels}")
 
 
 def _read(path: Path, side: str, file_format: str | None, frame: CoordinateFrame) -> Side:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -87,7 +87,9 @@ def _with_truth(archive: Archive, known: KnownPositions, pixel_size: float) -> A
     strangers = [name for name in dict.fromkeys(written) if home[name] is None]
     if strangers and not any(home[name] for name in written):
         raise DataError(
-            f"it is about {few(strangers)}; the micrographs are {few(archive.names)}", known.files[0]
+            f"the truth is about {_called(strangers)}, and the micrographs are {_called(archive.names)}; "
+            "a file without a column `micrograph` is about the one whose name its own begins with",
+            known.files[0],
         )
     placed = found.take([home[name] is not None for name in written])
     placed = placed.replace(micrograph=[str(home[name]) for name in placed["micrograph"].tolist()])
@@ -95,7 +97,7 @@ def _with_truth(archive: Archive, known: KnownPositions, pixel_size: float) -> A
     inside = _on_a_pixel(truth, archive)
     judged = frozenset(micrograph for micrograph in home.values() if micrograph is not None)
     notices = {
-        f"{len(found) - len(placed)} known positions are on {few(strangers)}, of which there is no "
+        f"{len(found) - len(placed)} known positions are on {_called(strangers)}, of which there is no "
         "micrograph; they are left out": len(strangers),
         f"{int((~inside).sum())} known positions lie outside their micrograph; they are left out": (
             not inside.all()
@@ -105,6 +107,10 @@ def _with_truth(archive: Archive, known: KnownPositions, pixel_size: float) -> A
     }
     told = tuple(notice for notice, holds in notices.items() if holds)
     return replace(archive, truth=truth.take(inside), judged=judged, notices=told)
+
+
+def _called(names: Sequence[str]) -> str:
+    return few([name or "an unnamed micrograph" for name in names])
 
 
 def _homes(written: Iterable[str], archive: Archive, known: KnownPositions) -> dict[str, str | None]:

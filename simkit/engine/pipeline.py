@@ -18,11 +18,12 @@ from simkit.core.random import stream
 from simkit.core.tables import Picks, Truth
 from simkit.engine.archive import Archive, survey
 from simkit.engine.files import name_of, naming, read_pixels
+from simkit.engine.notices import notices
 from simkit.engine.picking import Banks, draw_banks, pick_image
 from simkit.engine.results import Judgement, PickerRun, RunResult, Simulation
 from simkit.engine.scoring import judge, verdict
 from simkit.engine.simulation import simulate_one
-from simkit.io.names import few, stem
+from simkit.io.names import stem
 from simkit.picker.base import Found
 from simkit.scenario.spec import Scenario
 
@@ -115,17 +116,25 @@ def run_scenario(
         pickers=pickers,
         judgements=judgements,
         measurements=measurements,
-        scores=verdict(scenario, judgements, measurements, _notices(archive, runs) if archive else ()),
+        scores=verdict(scenario, judgements, measurements, _notices(scenario, archive, runs, pickers)),
         timings=watch.seconds,
         sources=archive.files if archive else (),
         unjudged=archive.unjudged if archive else frozenset(),
     )
 
 
-def _notices(archive: Archive, runs: list[MicrographRun]) -> tuple[str, ...]:
-    blank = [run.name for run in runs if run.blank]
-    told = f"all pixels of {few(blank)} are equal; nothing can be found there"
-    return (*archive.notices, *([told] if blank else []))
+def _notices(
+    scenario: Scenario, archive: Archive | None, runs: list[MicrographRun], pickers: Mapping[str, PickerRun]
+) -> tuple[str, ...]:
+    if archive is None or scenario.micrographs is None:
+        return ()
+    return notices(
+        scenario.micrographs,
+        archive,
+        pickers,
+        blank=[run.name for run in runs if run.blank],
+        radius=scenario.score.radius if scenario.score else None,
+    )
 
 
 def _banks_by_shape(scenario: Scenario, archive: Archive | None) -> dict[tuple[int, ...], Banks]:

@@ -153,15 +153,18 @@ def _pixel_size(raw: RawPoints, unit: str, frame: CoordinateFrame, file: str) ->
         return frame.pixel_size
     if raw.pixel_size is None:
         if unit == "Å":
-            raise DataError("to turn or unbin positions in Å, give the pixel size in Å as well", file)
+            raise DataError(
+                "to turn or unbin positions in Å, give the pixel size in Å as well (--pixel-size)", file
+            )
         raise DataError(
-            "positions are in pixels and the file does not say how large; give the pixel size in Å as well",
+            "positions are in pixels and the file does not say how large; "
+            "give the pixel size in Å as well (--pixel-size)",
             file,
         )
     if frame.binning != 1 and unit == "pixel":
         raise DataError(
             "whether the file's pixel size is that of the binned image or of the micrograph is open; "
-            "give the micrograph's pixel size in Å as well",
+            "give the micrograph's pixel size in Å as well (--pixel-size)",
             file,
         )
     return raw.pixel_size

@@ -6,11 +6,11 @@ binned b times, each of its pixels the mean of b × b, lies at b·i + (b − 1)/
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from simkit.core.grid import FloatArray
+from simkit.io.raw import LARGEST
 
 Orientation = Literal["upright", "flipped-y", "flipped-x", "transposed"]
 
@@ -46,8 +46,8 @@ class CoordinateFrame:
     def __post_init__(self) -> None:
         for name in ("pixel_size", "height", "width", "binning"):
             value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise ValueError(f"{name} must be more than 0 and finite, not {value}")
+            if value is not None and not 0 < value < LARGEST:
+                raise ValueError(f"{name} must be more than 0 and less than {LARGEST:g}, not {value}")
 
     @property
     def is_trivial(self) -> bool:
@@ -88,5 +88,5 @@ class CoordinateFrame:
 
 def _length(name: str, stated: int | None, found: Any) -> Any:
     if stated is None and found is None:
-        raise ValueError(f"give the {name} of the micrograph in pixels as well")
+        raise ValueError(f"give the {name} of the micrograph in pixels as well (--{name})")
     return found if stated is None else stated

@@ -332,3 +332,22 @@ def test_a_micrograph_without_contrast_is_said_to_be_so(write: Write, tmp_path: 
     assert notice.startswith("all pixels of m1 are equal")
     done = CliRunner().invoke(app, ["pick", str(file), str(tmp_path / "m1.npy")])
     assert "no picks in m1.npy" in done.output
+
+
+def test_a_truth_in_another_frame_is_noticed(write: Write, tmp_path: Path) -> None:
+    file = write()
+    for table in (tmp_path / "positions").glob("*.csv"):
+        rows = [tuple(map(float, row.split(","))) for row in table.read_text().split()[1:]]
+        table.write_text("\n".join(["x_px,y_px", *(f"{x},{149 - y}" for x, y in rows)]))
+    (notice,) = run(load(file), workers=1).scores["notices"]
+    assert notice.startswith("the known positions look flipped-y")
+    assert "correct `micrographs.truth.frame`, which is upright" in notice
+
+
+def test_positions_of_no_micrograph_of_the_run_say_how_they_are_named(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x_px,y_px\n5,5\n")
+    with pytest.raises(DataError, match=r"about t\.csv, and the micrographs are 0000, 0001; a file without"):
+        run(load(write(truth={"files": "t.csv", "complete": True})), workers=1)
+    (tmp_path / "t.csv").write_text("micrograph,x_px,y_px\n0000,5,5\n,6,6\n")
+    told = run(load(write(truth={"files": "t.csv", "complete": True})), workers=1).scores["notices"]
+    assert told[0].startswith("1 known positions are on an unnamed micrograph")

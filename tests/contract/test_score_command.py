@@ -94,6 +94,32 @@ def test_a_frame_asks_for_the_size(score):
         assert score("p.csv", "p.csv", *words, *RADIUS).exit_code == 2
 
 
+def test_points_off_the_micrograph_are_counted(score):
+    picks, truth = put("picks.csv", SPOILT["flipped-y"]), put("truth.csv", TRUTH)
+    # Flipped in a micrograph of 100 rows, what was not in its first 100 rows, or 4 px around, is above it.
+    off = int((SPOILT["flipped-y"][:, 1] > 99 + 4).sum())
+    result = score(picks, truth, "--frame", "flipped-y", "--height", 100, *RADIUS)
+    assert f"PICKS: {off} of 60 points are outside a micrograph of --height 100" in result.stderr
+    assert "TRUTH:" in result.stderr
+    right = score(picks, truth, "--frame", "flipped-y", "--height", HEIGHT, "--width", WIDTH, *RADIUS)
+    assert "outside" not in right.stderr
+
+
+def test_a_binning_beyond_any_image_is_refused(score):
+    picks = put("picks.csv", TRUTH)
+    for binning in ("1e300", "inf", "nan", "-2"):
+        result = score(picks, picks, "--binning", binning, *RADIUS)
+        assert result.exit_code == 2
+        assert "binning must be" in result.stderr
+
+
+def test_counts_are_written_out(score):
+    grid = np.stack(np.meshgrid(np.arange(150), np.arange(150)), axis=-1).reshape(-1, 2)
+    picks = put("picks.csv", grid)
+    result = score(picks, picks, "--radius", "0.4 Å", "--pixel-size", "1 Å")
+    assert "22500" in result.stdout
+
+
 def test_formats_can_be_named(score):
     put("p.csv", TRUTH)
     Path("p.coords").write_text("".join(f"{x - 8:g} {y - 8:g} 16 16\n" for x, y in TRUTH))

@@ -1,0 +1,60 @@
+"""What a reader of a run over real micrographs must know before its numbers are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from simkit.core.tables import Picks
+from simkit.engine.archive import Archive
+from simkit.engine.results import PickerRun
+from simkit.io.names import few
+from simkit.matching.suspicion import likely_frame
+from simkit.scenario.micrographs import Micrographs
+
+
+def notices(
+    section: Micrographs,
+    archive: Archive,
+    pickers: Mapping[str, PickerRun],
+    *,
+    blank: Sequence[str],
+    radius: float | None,
+) -> tuple[str, ...]:
+    """Return what was left out, what could not be searched, and whether the truth looks turned.
+
+    Parameters
+    ----------
+    section : Micrographs
+        As the scenario has it.
+    archive : Archive
+        The micrographs, and how their files and the truth came together.
+    pickers : mapping
+        What was found.
+    blank : sequence of str
+        Micrographs without contrast.
+    radius : float or None
+        Å, of scoring; None where nothing is scored.
+    """
+    told = list(archive.notices)
+    if blank:
+        told.append(f"all pixels of {few(blank)} are equal; nothing can be found there")
+    if section.truth is not None and radius is not None:
+        told += _turned(section.truth.frame, archive, pickers, radius)
+    return tuple(told)
+
+
+def _turned(declared: str, archive: Archive, pickers: Mapping[str, PickerRun], radius: float) -> list[str]:
+    """Say that known positions agree with the picks only when they are read in another frame."""
+    grids = dict(zip(archive.names, archive.grids, strict=True))
+    shape = next((grids[name].shape for name in archive.names if name in archive.judged), None)
+    one_size = {name for name in archive.judged if grids[name].shape == shape}
+    truth = archive.truth.take([name in one_size for name in archive.truth["micrograph"].tolist()])
+    for picker, run in pickers.items():
+        picks: Picks = run.picks.take([name in one_size for name in run.picks["micrograph"].tolist()])
+        if suspicion := likely_frame(truth, picks, radius=radius):
+            return [
+                f"the known positions look {suspicion.frame}: as given they match {suspicion.as_given} of "
+                f"{len(picks)} picks of {picker}, which is what chance gives ({suspicion.chance:.0f}), and "
+                f"{suspicion.better} once turned; correct `micrographs.truth.frame`, which is {declared}"
+            ]
+    return []
