@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-import numpy as np
-
 from simkit.engine.explanation import not_modelled
 from simkit.engine.results import RunResult, Value
-from simkit.metric.detection import BOUNDED_BELOW, MEANINGLESS
 from simkit.reports import equation, figures, wording
 from simkit.reports.elements import Illustration, Table
-from simkit.reports.marks import Outcomes, outcomes_of, sought, unmatched
+from simkit.reports.marks import outcomes_of
+from simkit.reports.picker_view import Headline, PickerView, by_micrograph, picker_view, radius
 from simkit.scenario.loading import dump
 
 
@@ -36,31 +33,6 @@ class Check:
     limit: str
     value: str
     passed: bool
-
-
-@dataclass(frozen=True)
-class Headline:
-    """One picker in a sentence, and in a line (class, recall, precision, F1) for each class."""
-
-    name: str
-    sentence: str
-    lines: Sequence[Sequence[str]]
-    knows: str
-    oracle: bool
-
-
-@dataclass(frozen=True)
-class PickerView:
-    """Everything about one picker."""
-
-    name: str
-    kind: str
-    headline: Headline
-    remarks: Sequence[str]
-    marked: Illustration
-    score_map: Illustration | None
-    charts: Sequence[Illustration]
-    table: Table | None
 
 
 @dataclass(frozen=True)
@@ -103,9 +75,9 @@ class Report:
 def report_of(result: RunResult, command: str) -> Report:
     """Say everything that the page says about a run."""
     scenario = result.scenario
-    base = figures.micrograph(result, max((_radius(result, p) for p in result.pickers), default=0.0))
+    base = figures.micrograph(result, max((radius(result, p) for p in result.pickers), default=0.0))
     outcomes = {name: outcomes_of(result, name) for name in result.pickers}
-    pickers = [_picker(result, name, base, found) for name, found in outcomes.items()]
+    pickers = [picker_view(result, name, base, found) for name, found in outcomes.items()]
     return Report(
         title=scenario.title or "Untitled scenario",
         description=scenario.description,
@@ -121,7 +93,7 @@ def report_of(result: RunResult, command: str) -> Report:
         not_modelled=not_modelled(scenario) if result.first is not None else [],
         notices=result.scores["notices"],
         complete=scenario.truth_is_complete,
-        by_micrograph=_by_micrograph(result, outcomes),
+        by_micrograph=by_micrograph(result, outcomes),
         absent=_absent(result),
         scenario=dump(scenario),
         command=command,
@@ -166,154 +138,6 @@ def _unit(result: RunResult, audit: str | None, metric: str) -> str:
     return str((units["pickers"] if audit is None else units["audit"].get(audit, {})).get(metric, ""))
 
 
-def _picker(result: RunResult, name: str, base: Illustration, outcomes: Outcomes) -> PickerView:
-    run, spec = result.pickers[name], result.scenario.pickers[name]
-    mapped = run.first.score_map.size > 0
-    return PickerView(
-        name=name,
-        kind=_kind(spec),
-        headline=_headline(result, name, outcomes),
-        remarks=_remarks(result, name),
-        marked=figures.marked_micrograph(result, base, name, outcomes, _radius(result, name)),
-        score_map=figures.score_map(name, run, result.micrograph_names[0]) if mapped else None,
-        charts=_charts(result, name, outcomes),
-        table=_metrics_table(result, name),
-    )
-
-
-def _kind(spec: object) -> str:
-    return str(getattr(spec, "kind", type(spec).__name__))
-
-
-def _radius(result: RunResult, picker: str) -> float:
-    used = result.scenario.pickers[picker].templates or tuple(result.banks)
-    return max((result.banks[t][0].support for t in used), default=0.0)
-
-
-HEADLINE = ("recall", "precision", "f1")
-
-
-def _value(result: RunResult, metric: str, value: Value, unit: str = "") -> str:
-    """Write a score; where the truth is not complete, a bound as one."""
-    bound = value is not None and metric in BOUNDED_BELOW and not result.scenario.truth_is_complete
-    return f"{'≥ ' if bound else ''}{wording.number(value, unit)}"
-
-
-def _headline(result: RunResult, name: str, outcomes: Outcomes) -> Headline:
-    judgement = result.judgements.get(name)
-    spec = result.scenario.pickers[name]
-    return Headline(
-        name=name,
-        sentence=_summary(result, name, outcomes),
-        lines=[
-            [c, *(_value(result, metric, values.get(metric)) for metric in HEADLINE)]
-            for c, values in _by_class(result, name).items()
-        ],
-        knows=wording.listed(judgement.knows if judgement else spec.knows),
-        oracle=judgement.oracle if judgement else spec.oracle,
-    )
-
-
-def _by_class(result: RunResult, name: str) -> dict[str, Mapping[str, Value]]:
-    """Return a picker's values on all particles and, where those differ, on each class it looks for."""
-    judgement = result.judgements.get(name)
-    if judgement is None:
-        return {}
-    everything = judgement.values["all"]
-    classes = {c: judgement.values[c] for c in sought(result, name) if c in judgement.values}
-    return {"all": everything} | {c: values for c, values in classes.items() if values != everything}
-
-
-def _summary(result: RunResult, name: str, outcomes: Outcomes) -> str:
-    if name not in result.judgements:
-        count = wording.plural(len(outcomes.picks), "pick")
-        return f"{name} made {count}; nothing says how many are right."
-    classes = sought(result, name)
-    wanted = int(np.isin(outcomes.truth["class"], ("", *classes)).sum())
-    some = set(result.scenario.specimen) - set(classes)
-    noun = f"{' and '.join(classes)} particle" if some else "particle"
-    alone = unmatched(result)
-    known = "" if result.scenario.truth_is_complete else "known "
-    hits, others, wrong = (len(outcomes.rows[o]) for o in ("hit", alone, "wrong"))
-    sentence = (
-        f"{name} found {hits} of {wording.plural(wanted, known + noun)}, "
-        f"with {wording.plural(others, f'{alone} pick')}"
-    )
-    return f"{sentence} and {wrong} of a wrong class." if wrong else f"{sentence}."
-
-
-def _remarks(result: RunResult, name: str) -> list[str]:
-    run = result.pickers[name]
-    remarks = [f"{wording.name_of(note)}: {wording.number(value)}" for note, value in run.first.notes.items()]
-    finite = [t for t in run.thresholds if np.isfinite(t)]
-    if len(set(finite)) > 1:
-        low, high = wording.number(min(finite)), wording.number(max(finite))
-        remarks.insert(0, f"the threshold ran from {low} to {high} over the micrographs")
-    return remarks
-
-
-def _charts(result: RunResult, name: str, outcomes: Outcomes) -> list[Illustration]:
-    charts = []
-    if outcomes.scores():
-        charts.append(figures.score_histogram(name, result.pickers[name], outcomes))
-    score, image = result.scenario.score, result.scenario.image
-    if len(outcomes.pairs) and score is not None:
-        charts.append(
-            figures.localisation(
-                name, outcomes, radius=score.radius, pixel_size=image.pixel_size, ndim=image.ndim
-            )
-        )
-    return charts
-
-
-def _metrics_table(result: RunResult, name: str) -> Table | None:
-    values = _by_class(result, name)
-    if not values:
-        return None
-    meaningless = MEANINGLESS[result.scenario.truth_is_complete]
-    metrics = [metric for metric in values["all"] if metric != meaningless]
-    rows = [
-        [
-            wording.name_of(metric),
-            *(
-                _value(result, metric, of_class.get(metric), _unit(result, None, metric))
-                for of_class in values.values()
-            ),
-        ]
-        for metric in metrics
-    ]
-    glossary = {wording.name_of(m): wording.GLOSSARY[m] for m in metrics if m in wording.GLOSSARY}
-    columns = ["", "all, whatever the class" if len(values) > 1 else "all", *list(values)[1:]]
-    return Table(f"Scores of {name}", columns, rows, glossary)
-
-
-MOST_ROWS = 50
-"""Micrographs that the table of them lists."""
-
-
-def _by_micrograph(result: RunResult, outcomes: Mapping[str, Outcomes]) -> Table | None:
-    """Count what became of every real micrograph's particles and picks, one row each."""
-    if not result.sources or len(result.micrograph_names) < 2:
-        return None
-    columns = ["micrograph", "known particles"] if result.judgements else ["micrograph"]
-    shown = result.micrograph_names[:MOST_ROWS]
-    particles = Counter(result.truth["micrograph"].tolist())
-    cells = {name: [name, _known(result, name, particles)] if result.judgements else [name] for name in shown}
-    told = ("hit", unmatched(result)) if result.judgements else ("pick",)
-    for picker, found in outcomes.items():
-        counts = {outcome: Counter(table["micrograph"].tolist()) for outcome, table in found.tables()}
-        columns += [f"{picker}: {'found' if outcome == 'hit' else outcome}" for outcome in told]
-        for name in shown:
-            judged = name not in result.unjudged
-            cells[name] += [str(counts[o][name]) if judged or o == "pick" else wording.MISSING for o in told]
-    some = f": the first {MOST_ROWS} of {n}" if (n := len(result.micrograph_names)) > MOST_ROWS else ""
-    return Table(f"By micrograph{some}", columns, list(cells.values()))
-
-
-def _known(result: RunResult, name: str, particles: Counter[str]) -> str:
-    return wording.MISSING if name in result.unjudged else str(particles[name])
-
-
 def _absent(result: RunResult) -> list[tuple[str, str]]:
     """Say which parts of the page only a simulation can fill, and why they are not there."""
     if not result.sources:
@@ -336,7 +160,7 @@ def _audit(result: RunResult, name: str) -> AuditView:
     ]
     return AuditView(
         name=name,
-        kind=_kind(result.scenario.audit[name]),
+        kind=wording.kind(result.scenario.audit[name]),
         table=Table(f"What {name} measured", ["", "value"], rows),
         panels=[figures.audit_panel(panel) for panel in measured.panels],
     )

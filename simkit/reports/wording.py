@@ -105,6 +105,11 @@ def digits_for(expectation: Expectation) -> int:
     return max(4, *(len(re.sub(r"\D", "", m).lstrip("0")) + 1 for m in mantissas))
 
 
+def kind(spec: object) -> str:
+    """Write what a scenario calls a member's kind; of a class without one, its name."""
+    return str(getattr(spec, "kind", type(spec).__name__))
+
+
 def plural(count: int, noun: str) -> str:
     """Write a count and its noun: "1 pick", "2 picks"."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
