@@ -93,6 +93,8 @@ def pick(
     from simkit.engine.picking import pick_files
 
     loaded = load(scenario, overrides, search_only=True)
+    if out is not None:
+        _require_target(out, images, box)
     with locating(loaded.source):
         chosen = picker or _only_picker(loaded.scenario)
         picks, found = pick_files(loaded.scenario, images, chosen, workers=workers or os.cpu_count() or 1)
@@ -140,6 +142,22 @@ def _only_picker(scenario: Scenario) -> str:
     raise ScenarioError(f"choose one with --picker; {choice}", ("pickers",))
 
 
+def _require_target(out: Path, images: list[Path], box: int | None) -> None:
+    """Find out before the search, which may take hours, that its result could not be written."""
+    from simkit.core.errors import DataError
+    from simkit.core.tables import Picks
+    from simkit.engine.files import name_of
+    from simkit.io.coordinates import encode_coordinates, target_files, writable_format
+
+    target_files(out, list(dict.fromkeys(map(name_of, images))))
+    if not out.parent.is_dir():
+        raise DataError("there is no such folder to write to; make it first", str(out.parent))
+    try:
+        encode_coordinates(Picks(), format=writable_format(out).name, pixel_size=1.0, shape=(1, 1), box=box)
+    except ValueError as error:
+        raise DataError(f"{error} (--box)", str(out)) from error
+
+
 def _save(
     picks: Picks, out: Path, scenario: Scenario, box: int | None, shapes: Mapping[str, tuple[int, ...]]
 ) -> None:
@@ -152,6 +170,7 @@ def _save(
         shape={name: (shape[0], shape[-1]) for name, shape in shapes.items()},
         box=box,
         classes=sorted(set(picks["class"].tolist())),
+        micrographs=list(shapes),
     )
 
 

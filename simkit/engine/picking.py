@@ -14,7 +14,7 @@ from simkit.core.random import stream
 from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank
 from simkit.engine import imaging
-from simkit.engine.files import name_of, naming, read_pixels
+from simkit.engine.files import name_of, naming, open_matching, read_pixels
 from simkit.picker.base import Found, Sight
 from simkit.scenario.spec import Scenario
 from simkit.template.base import Surroundings
@@ -170,17 +170,21 @@ def pick_files(
         raise ScenarioError(
             f"there is no picker {picker!r}; there are {', '.join(scenario.pickers)}", ("pickers",)
         )
-    searched: dict[str, Searched] = {}
+    pixel_size = scenario.image.pixel_size
     banks: dict[tuple[int, ...], Banks] = {}
-    for number, file in enumerate(files):
-        pixels = read_pixels(file, scenario.image.pixel_size)
-        grid = Grid(pixels.shape, scenario.image.pixel_size)
+    named: dict[str, Path] = {}
+    # Every header first: what is wrong with the last image is said before the others are searched.
+    for file in files:
+        grid = Grid(open_matching(file, pixel_size).shape, pixel_size)
+        if named.setdefault(name_of(file), file) is not file:
+            raise DataError("two images of one name cannot be told apart in the picks; rename one", str(file))
         if grid.shape not in banks:
             with naming(file):
                 banks[grid.shape] = draw_banks(scenario, grid, _no_micrograph)
-        name = name_of(file)
-        if name in searched:
-            raise DataError("two images of one name cannot be told apart in the picks; rename one", str(file))
+    searched: dict[str, Searched] = {}
+    for number, file in enumerate(files):
+        pixels, name = read_pixels(file, pixel_size), name_of(file)
+        grid = Grid(pixels.shape, pixel_size)
         with naming(file):
             found = pick_image(
                 scenario,

@@ -215,6 +215,7 @@ def write_coordinates(
     shape: Shape | None = None,
     box: float | None = None,
     classes: Sequence[str] = (),
+    micrographs: Sequence[str] = (),
 ) -> None:
     """Write positions so that another program reads them; see `encode_coordinates`.
 
@@ -226,6 +227,8 @@ def write_coordinates(
         See `encode_coordinates`.
     format : str, optional
         By the suffix if not given.
+    micrographs : sequence of str
+        Those that were searched: one without positions gets a file too, which says so.
 
     Raises
     ------
@@ -233,22 +236,11 @@ def write_coordinates(
         If the suffix is unknown, the format needs what is not given or cannot tell the micrographs apart, or
         the file cannot be written.
     """
-    file = Path(path)
-    form = writable_format(file, format)
-    names = list(dict.fromkeys(table["micrograph"].tolist()))
-    if "*" in file.name:
-        parts = {_unstarred(file, name): rows for name, rows in table.split("micrograph").items()}
-        if len(parts) < len(names):
-            raise DataError("two micrographs of one name would share a file", str(file))
-    elif len(names) > 1 and "micrograph" not in form.holds:
-        raise DataError(
-            f"{form.title} is about one micrograph, and these are {len(names)}; "
-            f"put * where its name should be, as in '*{form.suffixes[0]}'",
-            str(file),
-        )
-    else:
-        parts = {file: table}
-    for part, rows in parts.items():
+    form = writable_format(Path(path), format)
+    rows_of = dict.fromkeys(micrographs, table.take([])) | table.split("micrograph")
+    targets = target_files(path, list(rows_of), format=format)
+    parts = {targets[name]: rows for name, rows in rows_of.items()} if "*" in Path(path).name else None
+    for part, rows in (parts or {Path(path): table}).items():
         try:
             data = encode_coordinates(
                 rows, format=form.name, pixel_size=pixel_size, shape=shape, box=box, classes=classes
@@ -256,6 +248,39 @@ def write_coordinates(
         except ValueError as error:
             raise DataError(str(error), str(part)) from error
         write_bytes_atomic(part, data)
+
+
+def target_files(
+    path: str | Path, micrographs: Sequence[str], *, format: str | None = None
+) -> dict[str, Path]:
+    """Return micrograph → the file that its positions will be written to.
+
+    Parameters
+    ----------
+    path, format
+        See `write_coordinates`.
+    micrographs : sequence of str
+        All there will be.
+
+    Raises
+    ------
+    DataError
+        If the suffix is unknown, or the format cannot tell the micrographs apart.
+    """
+    file = Path(path)
+    form = writable_format(file, format)
+    if "*" in file.name:
+        targets = {name: _unstarred(file, name) for name in micrographs}
+        if len(set(targets.values())) < len(targets):
+            raise DataError("two micrographs of one name would share a file", str(file))
+        return targets
+    if len(micrographs) > 1 and "micrograph" not in form.holds:
+        raise DataError(
+            f"{form.title} is about one micrograph, and these are {len(micrographs)}; "
+            f"put * where its name should be, as in '*{form.suffixes[0]}'",
+            str(file),
+        )
+    return dict.fromkeys(micrographs, file)
 
 
 def writable_format(file: Path, format: str | None = None) -> Format:

@@ -351,3 +351,34 @@ def test_positions_of_no_micrograph_of_the_run_say_how_they_are_named(write: Wri
     (tmp_path / "t.csv").write_text("micrograph,x_px,y_px\n0000,5,5\n,6,6\n")
     told = run(load(write(truth={"files": "t.csv", "complete": True})), workers=1).scores["notices"]
     assert told[0].startswith("1 known positions are on an unnamed micrograph")
+
+
+def test_what_picking_could_not_write_or_read_is_said_before_any_search(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write()
+    for number in (0, 1):
+        np.save(tmp_path / f"m{number}.npy", np.random.default_rng(number).normal(size=(60, 80)))
+    images = [str(tmp_path / f"m{number}.npy") for number in (0, 1)]
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "m0.npy").read_bytes()[:500])
+    monkeypatch.setattr("simkit.engine.picking.pick_image", lambda *_, **__: pytest.fail("searched"))
+
+    def refused(words: str, *command: str) -> None:
+        done = CliRunner().invoke(app, ["pick", str(file), *command])
+        assert done.exit_code == 2, done.output
+        assert words in done.output
+
+    refused("give the side of a box in pixels (--box)", *images, "--out", str(tmp_path / "*.box"))
+    refused("put * where its name", *images, "--out", str(tmp_path / "a.box"), "--box", "16")
+    refused("no such folder", *images, "--out", str(tmp_path / "none" / "a.star"))
+    refused("two images of one name", images[0], images[0])
+    refused("cut.npy", *images, str(tmp_path / "cut.npy"))
+
+
+def test_a_searched_micrograph_without_picks_gets_a_file_that_says_so(write: Write, tmp_path: Path) -> None:
+    np.save(tmp_path / "blank.npy", np.zeros((60, 80)))
+    (tmp_path / "blank.box").write_text("1 1 16 16\n")
+    command = ["pick", str(write()), str(tmp_path / "blank.npy"), "--box", "16"]
+    done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "*.box")])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "blank.box").read_text() == ""
