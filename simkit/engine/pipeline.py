@@ -103,7 +103,7 @@ def run_scenario(
     pickers = _gather(scenario, runs)
     first_banks = banks[runs[0].pixels.shape]
     with watch.timing("scoring"):
-        judgements = _judge(scenario, truth, pickers, archive, first_banks)
+        judgements = _judge(scenario, truth, pickers, archive)
     with watch.timing("audit"):
         measurements = _measure(scenario, runs, truth, pickers, first_banks, report)
     return RunResult(
@@ -255,14 +255,13 @@ def _judge(
     truth: Truth,
     pickers: Mapping[str, PickerRun],
     archive: Archive | None,
-    banks: Banks,
 ) -> dict[str, Judgement]:
     if scenario.score is None:
         return {}
     if archive is None:
         symmetry = {name: species.symmetry for name, species in scenario.specimen.items()}
     else:
-        declared = {views[0].finds: views[0].symmetry for views in banks.values()}
+        declared = {t.found_class(name): t.symmetry or "C1" for name, t in scenario.templates.items()}
         symmetry = {name: declared.get(name, "C1") for name in truth["class"].tolist() if name}
     return {
         name: judge(

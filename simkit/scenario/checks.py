@@ -305,7 +305,7 @@ def _classes(scenario: Scenario) -> Iterator[str]:
     if real.truth.class_ is not None:
         yield real.truth.class_
     else:
-        yield from (t.finds or t.default_finds(name) for name, t in scenario.templates.items())
+        yield from (t.found_class(name) for name, t in scenario.templates.items())
 
 
 def _limits(expectation: Expectation, unit: str, i: int) -> Errors:
@@ -342,7 +342,7 @@ def _finds(scenario: Scenario) -> Errors:
     if scenario.score is None:
         return
     for name, template in scenario.templates.items():
-        finds = template.finds or template.default_finds(name)
+        finds = template.found_class(name)
         classes = list(_classes(scenario))
         if classes and finds not in classes:
             yield ScenarioError(

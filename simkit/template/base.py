@@ -159,6 +159,10 @@ class Template(Spec):
         """Return the class of a match when `finds` is not written: the template's own name."""
         return name
 
+    def found_class(self, name: str) -> str:
+        """Return the class of a match."""
+        return self.finds or self.default_finds(name)
+
     def effective_symmetry(self, around: Surroundings) -> str:
         """Return the symmetry that directions and angles are divided by."""
         return self.symmetry or "C1"
@@ -189,7 +193,7 @@ class Template(Spec):
         return tuple(
             TemplateBank(
                 name=name,
-                finds=self.finds or self.default_finds(name),
+                finds=self.found_class(name),
                 images=standardised(drawn),
                 angles=of_view,
                 pixel_size=around.grid.pixel_size,

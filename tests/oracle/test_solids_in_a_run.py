@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from simkit import report, run
 from simkit.core import fourier
 from simkit.core.errors import ScenarioError
 from simkit.core.grid import Grid
@@ -47,6 +48,11 @@ def scenario(views: object = None, template: dict[str, Any] | None = None, **spe
         },
         context=UNITS_REQUIRED | {"base_dir": str(KINDS)},
     )
+
+
+def with_sections(declared: Scenario, sections: dict[str, Any]) -> Scenario:
+    written = declared.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return Scenario.model_validate(written | sections, context=UNITS_REQUIRED | {"base_dir": str(KINDS)})
 
 
 def banks(declared: Scenario) -> Any:
@@ -268,6 +274,35 @@ def test_a_truth_written_and_declared_again_gives_the_same_image(tmp_path: Path,
     np.testing.assert_allclose(
         simulate_one(again, 0).density[32:-32, 32:-32], whole, atol=1e-5 * np.abs(whole).max()
     )
+
+
+def test_real_micrographs_are_judged_modulo_the_same_point_group(tmp_path: Path) -> None:
+    search = {"views": {"step": "60°"}, "rotations": {"step": "30°"}, "contrast": "bright", "optics": "none"}
+    pick = {
+        "pickers": {"p": {"kind": "ncc", "threshold": {"kind": "fixed", "value": 0.5}}},
+        "score": {"radius": "60 Å"},
+    }
+    simulated = scenario(template=search | {"kind": "specimen", "of": "body"})
+    first = run(with_sections(simulated, pick))
+    report(first, tmp_path / "run")
+    truth = {"files": str(tmp_path / "run" / "truth.csv"), "complete": True}
+    files = str(tmp_path / "run" / "micrographs" / "*.mrc")
+    map_search = search | {"kind": "volume", "file": "unit_cell_volume.mrc", "symmetry": "D3"}
+    again = run(
+        Scenario.model_validate(
+            {
+                "schema_version": 1,
+                "micrographs": {"files": files, "pixel_size": "7 Å", "truth": truth},
+                "templates": {"body": map_search},
+                **pick,
+            },
+            context=UNITS_REQUIRED | {"base_dir": str(KINDS)},
+        )
+    )
+    one, other = (result.judgements["p"].values["body"] for result in (first, again))
+    assert one["tp"] == other["tp"] > 3
+    # The micrographs were rounded to single precision, and the positions come from decimals.
+    assert other["orientation_median_error"] == pytest.approx(one["orientation_median_error"], abs=0.01)
 
 
 def test_a_file_about_several_micrographs_is_asked_which(tmp_path: Path) -> None:
