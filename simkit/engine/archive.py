@@ -131,7 +131,9 @@ def _upright(placed: Picks, archive: Archive, known: KnownPositions) -> Truth:
     y, x, psi = CoordinateFrame(orientation=known.frame).upright(
         placed["y"] / pixel, placed["x"] / pixel, placed["psi"], height=heights, width=widths
     )
-    kept = {name: placed[name] for name in ("micrograph", "class", "rot", "tilt")}
+    # The view of a mirror image is not the particle's.
+    views = ("rot", "tilt") if known.frame == "upright" else ()
+    kept = {name: placed[name] for name in ("micrograph", "class", *views)}
     declared = {} if known.class_ is None else {"class": np.full(len(placed), known.class_)}
     return Truth(**{**kept, **declared, "y": y * pixel, "x": x * pixel, "psi": psi % 360.0})
 

@@ -18,6 +18,7 @@ from simkit.core.quantity import UNITS_REQUIRED
 from simkit.core.random import stream
 from simkit.core.symmetry import in_plane_order, point_group
 from simkit.core.tables import Picks, Truth
+from simkit.engine.archive import survey
 from simkit.engine.explanation import explain
 from simkit.engine.imaging import copy_variance, subjects
 from simkit.engine.picking import draw_banks
@@ -28,6 +29,7 @@ from simkit.matching.optimal import match
 from simkit.metric.localisation import angle_errors, orientation_errors
 from simkit.scenario.checks import check, doubts
 from simkit.scenario.loading import load
+from simkit.scenario.micrographs import KnownPositions, Micrographs
 from simkit.scenario.spec import Scenario
 
 KINDS = Path(__file__).parents[2] / "scenarios" / "kinds"
@@ -303,6 +305,20 @@ def test_real_micrographs_are_judged_modulo_the_same_point_group(tmp_path: Path)
     assert one["tp"] == other["tp"] > 3
     # The micrographs were rounded to single precision, and the positions come from decimals.
     assert other["orientation_median_error"] == pytest.approx(one["orientation_median_error"], abs=0.01)
+
+
+@pytest.mark.parametrize(("frame", "known"), [("upright", True), ("flipped-y", False), ("transposed", False)])
+def test_the_view_of_a_mirror_image_is_not_known(tmp_path: Path, frame: str, known: bool) -> None:
+    np.save(tmp_path / "m.npy", np.zeros((40, 50)))
+    (tmp_path / "m.csv").write_text("x_px,y_px,psi_deg,rot_deg,tilt_deg\n10,20,30,40,50\n")
+    truth = KnownPositions.model_validate(
+        {"files": "m.csv", "complete": True, "frame": frame}, context={"base_dir": str(tmp_path)}
+    )
+    section = Micrographs.model_validate(
+        {"files": "m.npy", "truth": truth}, context={"base_dir": str(tmp_path)}
+    )
+    (row,) = survey(section, 2.0).truth.rows()
+    assert (np.isfinite([row["rot"], row["tilt"]]) == known).all()
 
 
 def test_a_file_about_several_micrographs_is_asked_which(tmp_path: Path) -> None:
