@@ -84,7 +84,8 @@ def pick(
 ) -> None:
     """Find particles in real micrographs with a scenario's templates and picker.
 
-    The pixel size is the scenario's `image.pixel_size`.
+    The pixel size is the scenario's: `image.pixel_size`, `micrographs.pixel_size`, or that in the headers of
+    its own micrographs. An image whose header says another is refused.
 
     Example: simkit pick scenarios/apoferritin.yaml micrographs/*.png --picker shell --out picks.star
     """

@@ -61,7 +61,8 @@ def load(
         Replaces the file's seed.
     search_only : bool
         Take what says how to search other images: micrographs of the scenario's own, scores and
-        expectations are passed over, so that their files need not be there.
+        expectations are passed over, so that their files need not be there, unless their headers alone
+        say how large a pixel is.
 
     Raises
     ------
@@ -89,6 +90,9 @@ def _leave_judging_out(data: dict[str, Any]) -> None:
     real = data.pop("micrographs", None)
     if isinstance(real, dict) and "pixel_size" in real:
         data.setdefault("image", {"pixel_size": real["pixel_size"]})
+    elif isinstance(real, dict) and "image" not in data:
+        # Their headers alone say how large a pixel is.
+        data["micrographs"] = {name: value for name, value in real.items() if name != "truth"}
     for section in ("score", "expect"):
         data.pop(section, None)
 

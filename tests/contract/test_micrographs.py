@@ -382,3 +382,15 @@ def test_a_searched_micrograph_without_picks_gets_a_file_that_says_so(write: Wri
     done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "*.box")])
     assert done.exit_code == 0, done.output
     assert (tmp_path / "blank.box").read_text() == ""
+
+
+def test_picking_takes_the_pixel_size_from_the_scenarios_own_micrographs(
+    simulated: tuple[RunResult, Path], write: Write
+) -> None:
+    file, image = write(), simulated[1] / "micrographs" / "0001.mrc"
+    done = CliRunner().invoke(app, ["pick", str(file), str(image)])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.count("\n") > 8
+    gone = CliRunner().invoke(app, ["pick", str(write(micrographs={"files": "gone.mrc"})), str(image)])
+    assert gone.exit_code == 2
+    assert "micrographs.files" in gone.output
