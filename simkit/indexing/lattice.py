@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -174,14 +174,7 @@ def _reindexed(seen: Survey, steps: FloatArray) -> Survey:
     """Return a survey whose (h, k) count the basis `steps @ basis`, by h and then k."""
     indices = np.round(seen.indices @ np.linalg.inv(steps))
     order = np.lexsort(indices.T[::-1])
-    return Survey(
-        indices[order],
-        seen.ideal[order],
-        seen.positions[order],
-        seen.heights[order],
-        seen.found[order],
-        seen.edge[order],
-        seen.outside[order],
-        seen.vacant[order],
-        seen.resolved,
-    )
+    sorted_arrays = {
+        field.name: getattr(seen, field.name)[order] for field in fields(seen) if field.name != "resolved"
+    }
+    return replace(seen, **sorted_arrays | {"indices": indices[order]})

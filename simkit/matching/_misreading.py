@@ -88,7 +88,6 @@ def best_reading(
     most = max(len(reading.truth) for reading in readings)
     if most < max(FEWEST, ENOUGH * min(len(truth), len(picks))):
         return None
-
     good = [reading for reading in readings if len(reading.truth) >= AS_GOOD * most]
     return min(good, key=lambda r: (r.frame.swap + sum(r.frame.flip), scales.index(r.scale)))
 
