@@ -88,11 +88,12 @@ def load(
 
 def _leave_judging_out(data: dict[str, Any]) -> None:
     real = data.pop("micrographs", None)
-    if isinstance(real, dict) and "pixel_size" in real:
-        data.setdefault("image", {"pixel_size": real["pixel_size"]})
-    elif isinstance(real, dict) and "image" not in data:
-        # Their headers alone say how large a pixel is.
-        data["micrographs"] = {name: value for name, value in real.items() if name != "truth"}
+    image = data.get("image", {})
+    if isinstance(real, dict) and isinstance(image, dict) and "pixel_size" not in image:
+        if "pixel_size" in real:
+            data["image"] = {**image, "pixel_size": real["pixel_size"]}
+        else:  # their headers alone say how large a pixel is
+            data["micrographs"] = {name: value for name, value in real.items() if name != "truth"}
     for section in ("score", "expect"):
         data.pop(section, None)
 

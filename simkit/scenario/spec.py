@@ -145,9 +145,12 @@ class Scenario(Spec):
     @model_validator(mode="before")
     @classmethod
     def _image_of_the_files(cls, data: Any, info: ValidationInfo) -> Any:
-        if not isinstance(data, dict) or data.get("micrographs") is None or "image" in data:
+        if not isinstance(data, dict) or data.get("micrographs") is None:
             return data
-        return {**data, "image": image_section(data["micrographs"], info)}
+        image = data.get("image", {})
+        if not isinstance(image, dict) or "pixel_size" in image:
+            return data
+        return {**data, "image": {**image_section(data["micrographs"], info), **image}}
 
     @property
     def simulates(self) -> bool:

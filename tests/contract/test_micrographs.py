@@ -394,3 +394,10 @@ def test_picking_takes_the_pixel_size_from_the_scenarios_own_micrographs(
     gone = CliRunner().invoke(app, ["pick", str(write(micrographs={"files": "gone.mrc"})), str(image)])
     assert gone.exit_code == 2
     assert "micrographs.files" in gone.output
+
+
+def test_an_image_model_leaves_the_pixel_size_to_the_micrographs(write: Write) -> None:
+    lens = {"kind": "ctf", "voltage": "300 kV", "defocus": "2 µm", "spherical_aberration": "2.7 mm"}
+    psf = {"lens": {**lens, "amplitude_contrast": 0.1}}
+    scenario = load(write(image={"model": "phase"}, psf=psf))
+    assert (scenario.image.model, scenario.image.pixel_size) == ("phase", PIXEL)
