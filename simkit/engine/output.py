@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from simkit.core.paths import split_dataset
 from simkit.core.tables import Picks, Truth, as_micrograph
 from simkit.engine.results import RunResult
 from simkit.io.atomic import replace_directory
@@ -191,7 +192,7 @@ def software(libraries: Iterable[str]) -> dict[str, Any]:
 
 
 def _sha256(file: str) -> str:
-    with open(file, "rb") as stream:
+    with open(split_dataset(file)[0], "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

@@ -108,10 +108,10 @@ def _or_none(value: float) -> float | None:
 
 
 def _spots(spots: Spots, shape: tuple[int, ...], scale: float) -> list[dict[str, Any]]:
-    total = spots.power.sum()
+    total = float(spots.power.sum()) or math.nan
     frequencies = spots.steps / np.array(shape) / scale
     return [
-        {"frequency_yx": f.tolist(), "power_share": float(p / total), "snr": float(s)}
+        {"frequency_yx": f.tolist(), "power_share": _or_none(p / total), "snr": _or_none(float(s))}
         for f, p, s in zip(frequencies, spots.power, spots.snr, strict=True)
     ]
 

@@ -159,3 +159,11 @@ def test_a_wrong_pixel_size_or_file_is_refused(image: Path, tmp_path: Path) -> N
     missing = run(tmp_path / "none.mrc")
     assert missing.exit_code == 2
     assert "none.mrc" in missing.stderr
+
+
+def test_spots_without_power_leave_valid_json(tmp_path: Path) -> None:
+    y, x = np.mgrid[:40, :40]
+    np.save(tmp_path / "a.npy", 127 + 60 * np.cos(2 * np.pi * x / 20) + 60 * np.cos(2 * np.pi * y / 25))
+    found = run(tmp_path / "a.npy", "--json")
+    assert found.exit_code == 1, found.output
+    assert json.loads(found.stdout)["found"] is False

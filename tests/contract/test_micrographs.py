@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -284,6 +285,9 @@ def test_data_sets_of_hdf5_files_are_micrographs(write: Write, tmp_path: Path) -
     section = {"files": "*.h5:/scan/image", "pixel_size": "4 Å"}
     result = run(load(write(micrographs=section, score=None)), workers=1)
     assert result.micrograph_names == ("one", "two")
+    report(result, tmp_path / "out")
+    known = json.loads((tmp_path / "out" / "provenance.json").read_text())["micrographs_sha256"]
+    assert known["one"] == hashlib.sha256((tmp_path / "one.h5").read_bytes()).hexdigest()
 
 
 def test_relions_list_of_micrographs_names_them(
