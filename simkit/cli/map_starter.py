@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
+from simkit.core.errors import ScenarioError
 from simkit.core.quantity import DOSE, LENGTH, shortest
 from simkit.core.symmetry import spread_views
 from simkit.view.map_file import MapFile
@@ -21,6 +22,9 @@ FILLED = 0.3
 
 ACROSS = 48
 """Pixels across a particle where the map's own voxels are finer: enough to find it, and quick."""
+
+FEWEST_ACROSS, MOST_ACROSS = 8, 2048
+"""Pixels across a particle, below which nothing could be told apart, above which no micrograph has room."""
 
 MOST_VIEWS = 50
 STEPS = (15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0)
@@ -83,8 +87,20 @@ def map_scenario(template: str, *, target: Path, density: MapFile, seen: Microsc
 
 
 def _pixel_size(diameter: float, voxel: float, wanted: float | None) -> tuple[float, str]:
-    """Return the pixel size in Å and why it is that."""
+    """Return the pixel size in Å and why it is that.
+
+    Raises
+    ------
+    ScenarioError
+        If the one asked for makes nonsense of the particle.
+    """
     if wanted is not None:
+        if not FEWEST_ACROSS <= diameter / wanted <= MOST_ACROSS:
+            raise ScenarioError(
+                f"--pixel-size {wanted:g} Å: the particle, {diameter:.4g} Å across, would have "
+                f"{diameter / wanted:.3g} pixels; {FEWEST_ACROSS} to {MOST_ACROSS} make sense, which is "
+                f"{diameter / MOST_ACROSS:.2g} Å to {diameter / FEWEST_ACROSS:.3g} Å"
+            )
         return wanted, f"as asked for; the map's voxels are {voxel:.4g} Å"
     if voxel >= diameter / ACROSS:
         return float(f"{voxel:.6g}"), "the map's own; finer pixels would show nothing more"

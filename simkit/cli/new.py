@@ -111,10 +111,13 @@ def _map_starter(target: Path, about_map: dict[str, Any], options: dict[str, Any
             _starter("cryoem_map.yaml").decode(), target=target, density=density, seen=Microscopy(**options)
         )
     except ValidationError as error:
-        raise DataError(error.errors()[0]["msg"], about_map["file"]) from None
+        first = error.errors()[0]
+        option = "--" + str(first["loc"][-1]).replace("_", "-").replace("file", "map")
+        raise DataError(f"{option}: {first['msg']}", about_map["file"]) from None
     except ScenarioError as error:
-        hint = "; see --voxel-size" if "size of a voxel" in error.message else ""
-        raise DataError(f"{error.message}{hint}", about_map["file"]) from error
+        message = error.__cause__.message if isinstance(error.__cause__, DataError) else error.message
+        hint = "; see --voxel-size" if "size of a voxel" in message else ""
+        raise DataError(f"{message}{hint}", about_map["file"]) from error
     return text.encode()
 
 
