@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from simkit.core.errors import DataError, ScenarioError
@@ -11,8 +11,8 @@ from simkit.core.symmetry import is_cyclic
 from simkit.io.formats import FORMATS
 from simkit.io.images import open_image
 from simkit.lattice.scattered import Scattered, most_that_fit
-from simkit.scenario.expectation import Expectation
 from simkit.scenario.messages import suggestion
+from simkit.scenario.references import expectations, pickers, references, scored_classes
 from simkit.scenario.spec import Scenario
 from simkit.template.specimen import SpecimenTemplate
 from simkit.template.volume import VolumeTemplate
@@ -23,9 +23,6 @@ Errors = Iterator[ScenarioError]
 
 RESERVED = ("all", "knows", "oracle")
 """Names that a species cannot have, since scores.json uses them beside the classes."""
-
-REFERENCES = {"of": "specimen", "species": "specimen", "picker": "pickers", "template": "templates"}
-"""Field of a template or audit → section in which its value must be a name."""
 
 
 def check(scenario: Scenario) -> list[ScenarioError]:
@@ -40,10 +37,10 @@ def check(scenario: Scenario) -> list[ScenarioError]:
         _snr,
         _names,
         _packing,
-        _references,
-        _pickers,
+        references,
+        pickers,
         _score,
-        _expectations,
+        expectations,
     )
     return [error for rule in rules for error in rule(scenario)]
 
@@ -227,29 +224,6 @@ def _packing(scenario: Scenario) -> Errors:
             )
 
 
-def _references(scenario: Scenario) -> Errors:
-    for path, spec in scenario.members():
-        if path[0] not in ("templates", "audit"):
-            continue
-        for field, section in REFERENCES.items():
-            name = getattr(spec, field, None)
-            if isinstance(name, str):
-                yield from _named(name, getattr(scenario, section), section, (*path, field))
-
-
-def _named(name: str, members: Mapping[str, Any], section: str, path: tuple[str | int, ...]) -> Errors:
-    if name not in members:
-        yield ScenarioError(f"{section} has no {name!r}{suggestion(name, list(members))}", path)
-
-
-def _pickers(scenario: Scenario) -> Errors:
-    for name, picker in scenario.pickers.items():
-        if not scenario.templates:
-            yield ScenarioError("has nothing to look for; add `templates:`", ("pickers", name))
-        for i, template in enumerate(picker.templates or () if scenario.templates else ()):
-            yield from _named(template, scenario.templates, "templates", ("pickers", name, "templates", i))
-
-
 def _score(scenario: Scenario) -> Errors:
     real = scenario.micrographs
     if scenario.score is None or scenario.specimen or (real is not None and real.truth is not None):
@@ -259,70 +233,6 @@ def _score(scenario: Scenario) -> Errors:
         f"there is no truth to score against without {missing}; `simkit score` judges coordinate files",
         ("score",),
     )
-
-
-def _expectations(scenario: Scenario) -> Errors:
-    for i, expectation in enumerate(scenario.expect):
-        known = _known_values(scenario, expectation)
-        if isinstance(known, ScenarioError):
-            yield known.under("expect", i)
-        elif expectation.metric not in known:
-            message = f"no such value {expectation.metric!r}{suggestion(expectation.metric, list(known))}"
-            yield ScenarioError(message, ("expect", i, "metric"))
-        else:
-            yield from _limits(expectation, known[expectation.metric], i)
-
-
-def _known_values(scenario: Scenario, expectation: Expectation) -> Mapping[str, str] | ScenarioError:
-    """Return every value that could be expected there and its unit, or why there is none."""
-    section = "audit" if expectation.audit is not None else "pickers"
-    name = expectation.audit or expectation.picker or ""
-    field = "audit" if expectation.audit is not None else "picker"
-    for error in _named(name, getattr(scenario, section), section, (field,)):
-        return error
-    if expectation.audit is not None:
-        if expectation.class_ != "all":
-            return ScenarioError("an audit knows no classes; leave `class:` out", ("class",))
-        return scenario.audit[name].units
-    if scenario.score is None:
-        return ScenarioError("a picker is judged only with `score: {radius: …}`; add it", ("picker",))
-    classes = {"all": None, **dict.fromkeys(_classes(scenario))}
-    for error in _named(expectation.class_, classes, "specimen", ("class",)):
-        return error
-    if not scenario.truth_is_complete and expectation.metric == "fp":
-        return ScenarioError(
-            "where the truth is not complete there are no false picks, only `unlabelled` ones", ("metric",)
-        )
-    return {value: unit for m in scenario.score.used_metrics for value, unit in m.units.items()}
-
-
-def _classes(scenario: Scenario) -> Iterator[str]:
-    """Yield the classes that can be scored: species, or on real micrographs what truth and templates name."""
-    yield from scenario.specimen
-    real = scenario.micrographs
-    if real is None or real.truth is None:
-        return
-    if real.truth.class_ is not None:
-        yield real.truth.class_
-    else:
-        yield from (t.found_class(name) for name, t in scenario.templates.items())
-
-
-def _limits(expectation: Expectation, unit: str, i: int) -> Errors:
-    for field, limits in expectation.limits_by_field.items():
-        for limit in limits:
-            if limit.unit != unit:
-                right = (
-                    f"write `{limit.value:g} {unit}`"
-                    if unit
-                    else f"it is a pure number: write `{limit.value:g}`"
-                )
-                message = f"{expectation.metric} is not in {limit.unit!r}; {right}" if limit.unit else right
-                yield ScenarioError(message, ("expect", i, field))
-    if expectation.empty:
-        yield ScenarioError(
-            "no value lies within these limits; the lower one is above the upper", ("expect", i)
-        )
 
 
 def _radius(scenario: Scenario) -> Errors:
@@ -343,11 +253,11 @@ def _finds(scenario: Scenario) -> Errors:
         return
     for name, template in scenario.templates.items():
         finds = template.found_class(name)
-        classes = list(_classes(scenario))
-        if classes and finds not in classes:
+        known = list(scored_classes(scenario))
+        if known and finds not in known:
             yield ScenarioError(
                 f"finds {finds!r}, which is no species: every match counts as one of a wrong class; "
-                f"write `finds:` with one of {', '.join(classes)}",
+                f"write `finds:` with one of {', '.join(known)}",
                 ("templates", name),
             )
 

@@ -1,0 +1,106 @@
+"""What names what: templates and pickers that must exist, values that may be expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from simkit.core.errors import ScenarioError
+from simkit.scenario.expectation import Expectation
+from simkit.scenario.messages import suggestion
+from simkit.scenario.spec import Scenario
+
+Errors = Iterator[ScenarioError]
+
+REFERENCES = {"of": "specimen", "species": "specimen", "picker": "pickers", "template": "templates"}
+"""Field of a template or audit → section in which its value must be a name."""
+
+
+def references(scenario: Scenario) -> Errors:
+    """Yield every template or audit that names what is not there."""
+    for path, spec in scenario.members():
+        if path[0] not in ("templates", "audit"):
+            continue
+        for field, section in REFERENCES.items():
+            name = getattr(spec, field, None)
+            if isinstance(name, str):
+                yield from _named(name, getattr(scenario, section), section, (*path, field))
+
+
+def _named(name: str, members: Mapping[str, Any], section: str, path: tuple[str | int, ...]) -> Errors:
+    if name not in members:
+        yield ScenarioError(f"{section} has no {name!r}{suggestion(name, list(members))}", path)
+
+
+def pickers(scenario: Scenario) -> Errors:
+    """Yield every picker without something to look for."""
+    for name, picker in scenario.pickers.items():
+        if not scenario.templates:
+            yield ScenarioError("has nothing to look for; add `templates:`", ("pickers", name))
+        for i, template in enumerate(picker.templates or () if scenario.templates else ()):
+            yield from _named(template, scenario.templates, "templates", ("pickers", name, "templates", i))
+
+
+def expectations(scenario: Scenario) -> Errors:
+    """Yield every expectation of a value that there will not be, or that no value could meet."""
+    for i, expectation in enumerate(scenario.expect):
+        known = _known_values(scenario, expectation)
+        if isinstance(known, ScenarioError):
+            yield known.under("expect", i)
+        elif expectation.metric not in known:
+            message = f"no such value {expectation.metric!r}{suggestion(expectation.metric, list(known))}"
+            yield ScenarioError(message, ("expect", i, "metric"))
+        else:
+            yield from _limits(expectation, known[expectation.metric], i)
+
+
+def _known_values(scenario: Scenario, expectation: Expectation) -> Mapping[str, str] | ScenarioError:
+    """Return every value that could be expected there and its unit, or why there is none."""
+    section = "audit" if expectation.audit is not None else "pickers"
+    name = expectation.audit or expectation.picker or ""
+    field = "audit" if expectation.audit is not None else "picker"
+    for error in _named(name, getattr(scenario, section), section, (field,)):
+        return error
+    if expectation.audit is not None:
+        if expectation.class_ != "all":
+            return ScenarioError("an audit knows no classes; leave `class:` out", ("class",))
+        return scenario.audit[name].units
+    if scenario.score is None:
+        return ScenarioError("a picker is judged only with `score: {radius: …}`; add it", ("picker",))
+    known = {"all": None, **dict.fromkeys(scored_classes(scenario))}
+    for error in _named(expectation.class_, known, "specimen", ("class",)):
+        return error
+    if not scenario.truth_is_complete and expectation.metric == "fp":
+        return ScenarioError(
+            "where the truth is not complete there are no false picks, only `unlabelled` ones", ("metric",)
+        )
+    return {value: unit for m in scenario.score.used_metrics for value, unit in m.units.items()}
+
+
+def scored_classes(scenario: Scenario) -> Iterator[str]:
+    """Yield the classes that can be scored: species, or on real micrographs what truth and templates name."""
+    yield from scenario.specimen
+    real = scenario.micrographs
+    if real is None or real.truth is None:
+        return
+    if real.truth.class_ is not None:
+        yield real.truth.class_
+    else:
+        yield from (t.found_class(name) for name, t in scenario.templates.items())
+
+
+def _limits(expectation: Expectation, unit: str, i: int) -> Errors:
+    for field, limits in expectation.limits_by_field.items():
+        for limit in limits:
+            if limit.unit != unit:
+                right = (
+                    f"write `{limit.value:g} {unit}`"
+                    if unit
+                    else f"it is a pure number: write `{limit.value:g}`"
+                )
+                message = f"{expectation.metric} is not in {limit.unit!r}; {right}" if limit.unit else right
+                yield ScenarioError(message, ("expect", i, field))
+    if expectation.empty:
+        yield ScenarioError(
+            "no value lies within these limits; the lower one is above the upper", ("expect", i)
+        )
