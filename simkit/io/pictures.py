@@ -64,7 +64,7 @@ def _decoder(file: Path) -> Iterator[Image.Image]:
     with warnings.catch_warnings():
         # A micrograph is larger than the pictures that Pillow expects, and damage is noticed in decoding.
         warnings.simplefilter("ignore")
-        with Image.open(file, formats=("PNG", "JPEG", "MPO")) as stored:
+        with Image.open(file, formats=("PNG", "JPEG")) as stored:
             yield stored
 
 

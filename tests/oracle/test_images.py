@@ -193,6 +193,16 @@ def test_broken_pictures(tmp_path: Path) -> None:
         whole = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(whole[: len(whole) // 2])
         raises(tmp_path / name, text)
+    (tmp_path / "c.png").write_bytes(b"no picture at all")
+    raises(tmp_path / "c.png", "cannot identify image file")
+
+
+def test_a_jpeg_of_several_pictures_shows_the_first(tmp_path: Path) -> None:
+    flat = [Image.new("L", (40, 30), grey) for grey in (90, 200)]
+    flat[0].save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=flat[1:])
+    image = read_image(tmp_path / "a.jpg").pixels
+    assert image.shape == (30, 40)
+    assert abs(image.mean() - 90) < 1  # lossy
 
 
 def test_npy(tmp_path: Path) -> None:
