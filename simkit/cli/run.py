@@ -66,7 +66,8 @@ def run(
     if as_json:
         emit_json(result.scores)
     else:
-        typer.echo(_summary(result))
+        if summary := _summary(result):
+            typer.echo(summary)
         typer.echo(f"report: {directory / 'report.html'}")
     if not result.passed:
         raise typer.Exit(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,3 +53,19 @@ def naming(file: str | Path) -> Iterator[None]:
 def read_pixels(file: str | Path, pixel_size: float) -> FloatArray:
     """Return an image's pixels in single precision; see `open_matching`."""
     return open_matching(file, pixel_size).pixels().astype(np.float32)
+
+
+def require_readable(
+    files: Sequence[str | Path], pixel_size: float, progress: Callable[[str, int, int], None] | None = None
+) -> None:
+    """Decode every image once, which is soon done, before hours are spent on searching the first ones.
+
+    Raises
+    ------
+    DataError
+        If one cannot be read, such as a file that was cut off, or a pixel of it is not finite.
+    """
+    for number, file in enumerate(files if len(files) > 1 else (), start=1):
+        read_pixels(file, pixel_size)
+        if progress:
+            progress("reading", number, len(files))

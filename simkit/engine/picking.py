@@ -14,7 +14,7 @@ from simkit.core.random import stream
 from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank
 from simkit.engine import imaging
-from simkit.engine.files import name_of, naming, open_matching, read_pixels
+from simkit.engine.files import name_of, naming, open_matching, read_pixels, require_readable
 from simkit.picker.base import Found, Sight
 from simkit.scenario.spec import Scenario
 from simkit.template.base import Surroundings
@@ -173,7 +173,7 @@ def pick_files(
     pixel_size = scenario.image.pixel_size
     banks: dict[tuple[int, ...], Banks] = {}
     named: dict[str, Path] = {}
-    # Every header first: what is wrong with the last image is said before the others are searched.
+    # Every image first: what is wrong with the last one is said before the others are searched.
     for file in files:
         grid = Grid(open_matching(file, pixel_size).shape, pixel_size)
         if named.setdefault(name_of(file), file) is not file:
@@ -181,6 +181,7 @@ def pick_files(
         if grid.shape not in banks:
             with naming(file):
                 banks[grid.shape] = draw_banks(scenario, grid, _no_micrograph)
+    require_readable(files, pixel_size)
     searched: dict[str, Searched] = {}
     for number, file in enumerate(files):
         pixels, name = read_pixels(file, pixel_size), name_of(file)

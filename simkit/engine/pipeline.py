@@ -17,7 +17,7 @@ from simkit.core.grid import FloatArray, Grid
 from simkit.core.random import stream
 from simkit.core.tables import Picks, Truth
 from simkit.engine.archive import Archive, survey
-from simkit.engine.files import name_of, naming, read_pixels
+from simkit.engine.files import name_of, naming, read_pixels, require_readable
 from simkit.engine.notices import notices
 from simkit.engine.picking import Banks, draw_banks, pick_image
 from simkit.engine.results import Judgement, PickerRun, RunResult, Simulation
@@ -94,6 +94,9 @@ def run_scenario(
     watch = Stopwatch()
     report = progress or (lambda stage, done, total: None)
     archive = survey(scenario.micrographs, scenario.image.pixel_size) if scenario.micrographs else None
+    if archive is not None:
+        with watch.timing("reading"):
+            require_readable(archive.files, scenario.image.pixel_size, report)
     with watch.timing("templates"):
         banks = _banks_by_shape(scenario, archive)
     runs = _run_micrographs(scenario, archive, banks, workers or os.cpu_count() or 1, report)

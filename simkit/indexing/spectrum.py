@@ -30,8 +30,9 @@ STREAK = 3
 LOWEST = 3.0
 """Frequency steps around zero in which gradients of the illumination live."""
 
-FAINTEST = 1e-10
-"""Share of the strongest power below which rounding and the window's leakage are seen."""
+FAINTEST = 1e-6
+"""Share of the strongest power below which an image without noise shows how its grey values were rounded:
+256 of them put harmonics of some 1e-7 where no lattice is."""
 
 MOST_SPOTS = 1500
 """Strongest spots that are kept."""
@@ -197,7 +198,8 @@ def find_spots(image: FloatArray) -> Spots:
     steps = rows - shape // 2 + _between(power, rows)
     around = ndimage.uniform_filter(power - background, 3)[at] * 9
     spots = Spots(steps, np.maximum(around, 0.0), snr, 0.67 / np.sqrt(snr))
-    return spots.take(peak > np.maximum(_leakage(rows, peak), FAINTEST * power.max()))
+    leaked = _leakage(rows - shape // 2, peak)
+    return spots.take(peak > np.maximum(leaked, FAINTEST * power.max()))
 
 
 def _between(power: FloatArray, rows: FloatArray) -> FloatArray:
@@ -208,14 +210,15 @@ def _between(power: FloatArray, rows: FloatArray) -> FloatArray:
     return np.stack(offsets, axis=1)
 
 
-def _leakage(rows: FloatArray, peak: FloatArray) -> FloatArray:
-    """Return the power that stronger spots leak to each spot through the window, at most."""
-    leaked = np.zeros(len(rows))
+def _leakage(steps: FloatArray, peak: FloatArray) -> FloatArray:
+    """Return the power that stronger spots and their Friedel mates leak to each spot through the window."""
+    leaked = np.zeros(len(steps))
     amplitude = np.sqrt(peak)
-    for i in range(1, len(rows)):
-        distance = np.abs(rows[:i] - rows[i]).astype(float)
+    for i in range(1, len(steps)):
+        stronger = np.concatenate([steps[:i], -steps[:i]])
+        distance = np.abs(stronger - steps[i]).astype(float)
         # Half a step nearer, since a spot stands anywhere within its step.
         near = np.maximum(distance - 0.5, 1.5)
         envelope = np.where(distance < 2, 1.0, 1 / (np.pi * near * (near**2 - 1)))
-        leaked[i] = 2 * (amplitude[:i] @ envelope.prod(axis=1)) ** 2
+        leaked[i] = 2 * (np.tile(amplitude[:i], 2) @ envelope.prod(axis=1)) ** 2
     return leaked

@@ -44,7 +44,7 @@ POSITIONS: tuple[tuple[dict[str, str], Literal["pixel", "Å"]], ...] = (
 """Names of the columns with positions, and what they count."""
 
 
-def table_csv(table: Table, *, ndim: int = 2) -> str:
+def table_csv(table: Table, *, ndim: int = 2, separator: str = ",") -> str:
     """Return a table as CSV text: shortest decimals that read back exactly, booleans as 0 and 1.
 
     Parameters
@@ -53,11 +53,13 @@ def table_csv(table: Table, *, ndim: int = 2) -> str:
         What to write.
     ndim : int
         In one dimension the columns that mean nothing there are left out.
+    separator : str
+        Between cells.
     """
     names = [name for name in table.columns if ndim > 1 or name not in PLANAR]
     names = [name for name in names if name not in VIEW or not np.isnan(table[name]).all()]
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, delimiter=separator, lineterminator="\n")
     writer.writerow(name + SUFFIX[table.columns[name].unit] for name in names)
     writer.writerows([cell(row[name], whole=name in COUNTED) for name in names] for row in table.rows())
     return text.getvalue()
@@ -74,12 +76,18 @@ def cell(value: str | float, *, whole: bool = False) -> str:
     return str(value)
 
 
-def write_csv(raw: RawPoints) -> bytes:
+def write_tsv(raw: RawPoints) -> bytes:
+    """Write positions in Å as TSV; they read back exactly."""
+    return write_csv(raw, separator="\t")
+
+
+def write_csv(raw: RawPoints, separator: str = ",") -> bytes:
     """Write positions in Å as CSV; they read back exactly."""
     columns: dict[str, Any] = {"y": raw.y, "x": raw.x, "psi": raw.psi, "rot": raw.rot, "tilt": raw.tilt}
     columns |= {"score": raw.score, "micrograph": raw.micrograph, "class": raw.class_}
     columns["template"] = raw.template
-    return table_csv(Picks(**{name: value for name, value in columns.items() if value is not None})).encode()
+    table = Picks(**{name: value for name, value in columns.items() if value is not None})
+    return table_csv(table, separator=separator).encode()
 
 
 def read_csv(file: Path) -> RawPoints:

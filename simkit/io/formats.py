@@ -5,14 +5,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from simkit.io.box import read_box, write_box
 from simkit.io.cbox import read_cbox, write_cbox
 from simkit.io.convention import HOLDABLE, Format
 from simkit.io.cryosparc import read_cs, write_cs
-from simkit.io.csv_tables import read_csv, write_csv
+from simkit.io.csv_tables import read_csv, write_csv, write_tsv
 from simkit.io.eman_json import read_eman_json, write_eman_json
 from simkit.io.relion import DECIMALS, read_star, write_star
 from simkit.io.topaz import read_topaz, write_topaz
+
+_CSV = Format(
+    name="csv",
+    title="CSV",
+    suffixes=(".csv", ".txt"),
+    position="centre",
+    first_pixel=0,
+    y_axis="down",
+    unit="pixel or Å",
+    psi_sign=1,
+    first_class=None,
+    holds=frozenset({"micrograph", "score", "psi", "class", "class name", "template", "view"}),
+    decimals=None,
+    source="simkit's own headers; X-Coordinate, Y-Coordinate as CryoPPP's experts write",
+    read=read_csv,
+    write=write_csv,
+)
 
 FORMATS: tuple[Format, ...] = (
     Format(
@@ -128,22 +147,8 @@ FORMATS: tuple[Format, ...] = (
         write=write_topaz,
         recognises=lambda file, head: head.startswith(b"image_name"),
     ),
-    Format(
-        name="csv",
-        title="CSV or TSV",
-        suffixes=(".csv", ".tsv", ".txt"),
-        position="centre",
-        first_pixel=0,
-        y_axis="down",
-        unit="pixel or Å",
-        psi_sign=1,
-        first_class=None,
-        holds=frozenset({"micrograph", "score", "psi", "class", "class name", "template", "view"}),
-        decimals=None,
-        source="simkit's own headers; X-Coordinate, Y-Coordinate as CryoPPP's experts write",
-        read=read_csv,
-        write=write_csv,
-    ),
+    replace(_CSV, name="tsv", title="TSV", suffixes=(".tsv",), write=write_tsv),
+    _CSV,
 )
 """Every format, the more particular suffix before the more general one."""
 

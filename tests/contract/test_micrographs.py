@@ -405,3 +405,19 @@ def test_an_image_model_leaves_the_pixel_size_to_the_micrographs(write: Write) -
     psf = {"lens": {**lens, "amplitude_contrast": 0.1}}
     scenario = load(write(image={"model": "phase"}, psf=psf))
     assert (scenario.image.model, scenario.image.pixel_size) == ("phase", PIXEL)
+
+
+def test_damage_in_the_last_micrograph_is_said_before_the_first_is_searched(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ab":
+        np.save(tmp_path / f"{name}.npy", np.random.default_rng(0).normal(size=(60, 80)))
+    broken = np.zeros((60, 80))
+    broken[3, 4] = np.nan
+    np.save(tmp_path / "c.npy", broken)
+    scenario = load(write(micrographs={"files": "*.npy", "pixel_size": "4 Å"}, score=None))
+    searched: list[str] = []
+    monkeypatch.setattr("simkit.engine.pipeline.pick_image", lambda *_, name, **__: searched.append(name))
+    with pytest.raises(DataError, match=r"c\.npy: .*not finite"):
+        run(scenario, workers=1)
+    assert searched == []
