@@ -17,6 +17,7 @@ from simkit.api import load, report, run
 from simkit.cli.app import app
 from simkit.core.errors import DataError, SimkitError
 from simkit.engine.explanation import explain
+from simkit.engine.pipeline import run_micrograph
 from simkit.engine.results import RunResult
 from simkit.reports.page import render
 from simkit.scenario.loading import dump
@@ -160,6 +161,7 @@ def test_positions_that_belong_nowhere_are_counted(write: Write, tmp_path: Path)
     (tmp_path / "positions" / "0009_picked.csv").write_text("x_px,y_px\n5,5\n6,6\n")
     with (tmp_path / "positions" / "0000_picked.csv").open("a") as stream:
         stream.write("500,3\n")
+    assert (run(load(file), workers=1).truth["x"] < 200 * PIXEL).all()
     outside, stranger = sorted(run(load(file), workers=1).scores["notices"], reverse=True)
     assert stranger.startswith("1 known positions lie outside") or outside.startswith("2 known positions")
     assert {stranger.split()[0], outside.split()[0]} == {"1", "2"}
@@ -421,3 +423,32 @@ def test_damage_in_the_last_micrograph_is_said_before_the_first_is_searched(
     with pytest.raises(DataError, match=r"c\.npy: .*not finite"):
         run(scenario, workers=1)
     assert searched == []
+
+
+def test_positions_on_binned_images_or_other_pixels_are_scaled(
+    simulated: tuple[RunResult, Path], write: Write, tmp_path: Path
+) -> None:
+    true = simulated[0].truth.take(simulated[0].truth["micrograph"] == "0000")["x"]
+    frames = {
+        # Pixel i of an image averaged over 4 × 4 pixels lies at 4 i + 1.5 of the full ones.
+        "binning": ({"binning": 4.0}, lambda x: (x / PIXEL - 1.5) / 4),
+        "pixel_size": ({"pixel_size": "2.5 Å"}, lambda x: x / 2.5),
+    }
+    for declared, written in frames.values():
+        known = {"files": "positions/*.csv", "class": "ring", "complete": True, **declared}
+        file = write(truth=known)
+        for table in (tmp_path / "positions").glob("*.csv"):
+            rows = [tuple(map(float, row.split(","))) for row in table.read_text().split()[1:]]
+            scaled = [f"{written(x * PIXEL)},{written(y * PIXEL)}" for x, y in rows]
+            table.write_text("\n".join(["x_px,y_px", *scaled]))
+        truth = run(load(file), workers=1).truth
+        read = truth.take(truth["micrograph"] == "0000")["x"]
+        np.testing.assert_allclose(np.sort(read), np.sort(true), atol=1e-9)
+
+
+def test_only_the_first_real_micrograph_is_held_in_memory(write: Write) -> None:
+    result = run(load(write()), workers=1)
+    assert [pixels.shape for pixels in result.micrographs] == [(150, 200)]
+    searching = load(write(pickers=None, score=None, truth={}))
+    kept = [run_micrograph(searching, number, {}).pixels.size for number in (0, 1)]
+    assert kept == [150 * 200, 0]
