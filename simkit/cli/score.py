@@ -212,7 +212,7 @@ def _doubt_size(
 def _read(path: Path, side: str, file_format: str | None, frame: CoordinateFrame) -> Side:
     """Read a side; where it is several files, those that name no micrograph are named after."""
     from simkit.core.tables import Picks
-    from simkit.io.coordinates import coordinate_files, read_coordinate_set, read_coordinates
+    from simkit.io.coordinates import coordinate_files, format_of, read_coordinate_set, read_coordinates
     from simkit.io.names import few
 
     files = coordinate_files(path, format=file_format)
@@ -220,6 +220,10 @@ def _read(path: Path, side: str, file_format: str | None, frame: CoordinateFrame
         tables = [read_coordinates(files[0], frame=frame, format=file_format)]
     else:
         tables = [read_coordinate_set(file, frame=frame, format=file_format) for file in files]
+    form, _ = format_of(files[0], file_format)
+    if form.pixels_of == "searched image" and frame.binning == 1:
+        option = "--binning" if side == "PICKS" else "--truth-binning"
+        note(f"{side}: {form.title} counts pixels of the searched image; if it was binned, add {option}")
     if empty := [file.name for file, table in zip(files, tables, strict=True) if not len(table)]:
         note(f"{side}: no points in {few(empty)}")
     named = [

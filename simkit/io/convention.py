@@ -62,6 +62,9 @@ class Format:
         File → `RawPoints`.
     write : callable or None
         `RawPoints` → bytes.
+    pixels_of : str
+        Whose pixels it counts: the ``micrograph``'s own, or those of the ``searched image``. Where that was
+        binned, the frame's `binning` says by how much, since the file does not.
     recognises : callable
         Whether a file, by its name and first bytes, is of this format; asked where suffixes collide.
     """
@@ -80,6 +83,7 @@ class Format:
     source: str
     read: Callable[[Path], RawPoints]
     write: Callable[[RawPoints], bytes] | None
+    pixels_of: Literal["micrograph", "searched image"] = "micrograph"
     recognises: Callable[[Path, bytes], bool] = lambda file, head: True
 
 

@@ -56,7 +56,7 @@ def read_coordinates(
     if pixel_size is not None:
         used = replace(used, pixel_size=pixel_size)
     try:
-        form, head = _format_of(file, format)
+        form, head = format_of(file, format)
         if form.name == "relion" and b"data_coordinate_files" in head:
             return _read_listed(file, used)
         return to_picks(form.read(file), form, used, str(file))
@@ -147,7 +147,7 @@ def _named(format: str, file: Path) -> Format:
         raise DataError(str(error), str(file)) from error
 
 
-def _format_of(file: Path, format: str | None) -> tuple[Format, bytes]:
+def format_of(file: Path, format: str | None) -> tuple[Format, bytes]:
     """Return the format of an existing file, and its first bytes."""
     possible = _by_suffix(file) if format is None else [_named(format, file)]
     if not possible:

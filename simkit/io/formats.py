@@ -145,6 +145,7 @@ FORMATS: tuple[Format, ...] = (
         source="topaz files.py and extract.py",
         read=read_topaz,
         write=write_topaz,
+        pixels_of="searched image",
         recognises=lambda file, head: head.startswith(b"image_name"),
     ),
     replace(_CSV, name="tsv", title="TSV", suffixes=(".tsv",), write=write_tsv),
@@ -185,7 +186,7 @@ def _described(form: Format) -> str:
     classes = "" if form.first_class is None else f", classes from {form.first_class}"
     lacking = [thing for thing in HOLDABLE if thing not in form.holds]
     parts = [
-        f"{form.title} ({' '.join(form.suffixes)}): {form.position}, {form.unit}, "
+        f"{form.title} ({' '.join(form.suffixes)}): {form.position}, {form.unit} of the {form.pixels_of}, "
         f"first pixel {form.first_pixel}, {y_axis}, {psi}{classes}",
         *([f"cannot hold {', '.join(lacking)}"] if lacking else []),
         *(["read only"] if form.write is None else []),

@@ -257,3 +257,13 @@ def test_angles_are_judged_modulo_the_symmetry(tmp_path: Path) -> None:
     assert error() == 93
     assert error("--symmetry", "C4") == pytest.approx(3)
     assert CliRunner().invoke(app, [*command, "--symmetry", "X9"]).exit_code == 2
+
+
+def test_whose_pixels_topaz_counts_is_said(tmp_path: Path) -> None:
+    (tmp_path / "picks.txt").write_text("image_name\tx_coord\ty_coord\tscore\nm\t10\t10\t1\n")
+    (tmp_path / "truth.csv").write_text("micrograph,x_px,y_px\nm,10,10\n")
+    command = ["score", *(str(tmp_path / f) for f in ("picks.txt", "truth.csv")), "--radius", "8 Å"]
+    command += ["--pixel-size", "1 Å"]
+    told, given = (CliRunner().invoke(app, [*command, *more]) for more in ([], ["--binning", "1.0001"]))
+    assert "if it was binned, add --binning" in told.stderr
+    assert "binned" not in given.stderr

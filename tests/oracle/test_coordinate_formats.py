@@ -98,9 +98,9 @@ def test_hand_written_encodings_mean_what_their_programs_mean(tmp_path: Path, na
 
 
 def test_every_format_has_an_encoding_written_by_hand(tmp_path: Path) -> None:
-    from simkit.io.coordinates import _format_of
+    from simkit.io.coordinates import format_of
 
-    seen = {_format_of(put(tmp_path, name, text), None)[0].name for name, text in ENCODED.items()}
+    seen = {format_of(put(tmp_path, name, text), None)[0].name for name, text in ENCODED.items()}
     assert seen == {form.name for form in FORMATS}
 
 
@@ -261,9 +261,10 @@ def test_writing_asks_for_what_a_format_needs(tmp_path: Path) -> None:
 def test_the_registry_describes_itself() -> None:
     lines = describe_formats()
     assert list(lines) == [form.name for form in FORMATS]
-    assert "corner + n // 2, pixel, first pixel 0, y down, no angle" in lines["box"]
-    assert "fraction, first pixel 0, y from the bottom" in lines["cryosparc"]
+    assert "corner + n // 2, pixel of the micrograph, first pixel 0, y down, no angle" in lines["box"]
+    assert "fraction of the micrograph, first pixel 0, y from the bottom" in lines["cryosparc"]
     assert "angle −ψ, classes from 1" in lines["relion"]
+    assert "pixel of the searched image" in lines["topaz"]
     for form in FORMATS:
         # What to_picks would silently not apply must not be claimed.
         assert (form.y_axis == "up") <= (form.unit == "fraction")
