@@ -15,7 +15,7 @@ from simkit.core.quantity import ANGLE, Quantity
 from simkit.core.spec import Spec
 from simkit.core.symmetry import spread_views
 from simkit.template.base import Rotations
-from simkit.view import AnyViews
+from simkit.view.base import AnyOneView
 
 MOST_BYTES = 2 * 2**30
 """Of all images of one template."""
@@ -37,7 +37,7 @@ class Directions(Spec):
     step: Annotated[float, Quantity(ANGLE, ge=3, le=180)] | None = None
     """Largest step between neighbouring directions, at least 3°; none that the symmetry makes equal."""
 
-    of: tuple[AnyViews, ...] | None = Field(default=None, min_length=1)
+    of: tuple[AnyOneView, ...] | None = Field(default=None, min_length=1)
     """Single views, of `kind: fixed` or `named`."""
 
     @model_validator(mode="before")
@@ -53,19 +53,13 @@ class Directions(Spec):
                 "say the step between directions, `{text}`, or list single views",
                 {"text": "{step: 20°}"},
             )
-        if any(views.only is None for views in self.of or ()):
-            raise PydanticCustomError(
-                "views",
-                "a template looks from single views, of `kind: fixed` or `named`; for all write `{text}`",
-                {"text": "{step: 20°}"},
-            )
         return self
 
     def views(self, symmetry: str) -> tuple[View, ...]:
         """Return the directions for a solid of this point group."""
         if self.step is not None:
             return spread_views(self.step, symmetry)
-        return tuple(view for views in self.of or () for view in views.typical)
+        return tuple(view.only for view in self.of or ())
 
 
 def refuse_too_many(views: int, rotations: Rotations | None, *, support: float, image: Grid) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Annotated
 
 import numpy as np
 
+from simkit.core.family import Family
 from simkit.core.grid import FloatArray
 from simkit.core.orientation import View
 from simkit.core.random import stream
@@ -53,3 +55,7 @@ class OneView(Views):
     def draw(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """See `Views.draw`."""
         return np.full(n, self.only.rot), np.full(n, self.only.tilt)
+
+
+AnyOneView = Annotated[OneView, Family("view", OneView)]
+"""A view of a kind that all copies share."""

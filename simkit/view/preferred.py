@@ -6,11 +6,10 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from simkit.core.family import Family
 from simkit.core.grid import FloatArray
 from simkit.core.orientation import View, orientation, view_along
 from simkit.core.quantity import ANGLE, Quantity
-from simkit.view.base import OneView, Views
+from simkit.view.base import AnyOneView, Views
 
 
 def von_mises_fisher_views(
@@ -54,7 +53,7 @@ class Preferred(Views):
 
     kind: Literal["preferred"] = "preferred"
 
-    around: Annotated[OneView, Family("view", OneView)]
+    around: AnyOneView
     """The middle: a view of `kind: fixed` or `named`."""
 
     spread: Annotated[float, Quantity(ANGLE, ge=0.01, le=180)]

@@ -184,7 +184,7 @@ def test_too_many_views_are_refused_with_their_size() -> None:
 def test_views_are_said_in_one_way(views: object) -> None:
     with pytest.raises(ValidationError, match="views"):
         scenario(template=SEARCH | {"views": views})
-    with pytest.raises(ValidationError, match="looks from single views"):
+    with pytest.raises(ValidationError, match="there are fixed, named"):
         scenario(template=SEARCH | {"views": [{"kind": "uniform"}]})
 
 
