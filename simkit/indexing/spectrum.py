@@ -180,7 +180,9 @@ def find_spots(image: FloatArray) -> Spots:
     ratio, background = flattened(image)
     shape = np.array(image.shape)
     level = np.log(ratio.size / 2 / FALSE_SPOTS)
-    top = (ratio > level) & (ratio == ndimage.maximum_filter(ratio, 5))
+    power = ratio * background
+    # The top of the power, not of the ratio: the background steps where a streak ends.
+    top = (ratio > level) & (power == ndimage.maximum_filter(power, 5))
     top[:, : image.shape[1] // 2] = False
     top[[0, -1]] = top[:, [0, -1]] = False
     top[: image.shape[0] // 2 + 1, image.shape[1] // 2] = False
@@ -189,7 +191,6 @@ def find_spots(image: FloatArray) -> Spots:
     if len(rows) == 0:
         return Spots(np.zeros((0, 2)), *np.zeros((3, 0)))
     at = tuple(rows.T)
-    power = ratio * background
     peak = power[at]
     kept = np.argsort(-peak)[:MOST_SPOTS]
     rows, peak = rows[kept], peak[kept]
@@ -198,8 +199,7 @@ def find_spots(image: FloatArray) -> Spots:
     steps = rows - shape // 2 + _between(power, rows)
     around = ndimage.uniform_filter(power - background, 3)[at] * 9
     spots = Spots(steps, np.maximum(around, 0.0), snr, 0.67 / np.sqrt(snr))
-    leaked = _leakage(rows - shape // 2, peak)
-    return spots.take(peak > np.maximum(leaked, FAINTEST * power.max()))
+    return spots.take(peak > np.maximum(_leakage(rows, peak), FAINTEST * power.max()))
 
 
 def _between(power: FloatArray, rows: FloatArray) -> FloatArray:
@@ -210,15 +210,14 @@ def _between(power: FloatArray, rows: FloatArray) -> FloatArray:
     return np.stack(offsets, axis=1)
 
 
-def _leakage(steps: FloatArray, peak: FloatArray) -> FloatArray:
-    """Return the power that stronger spots and their Friedel mates leak to each spot through the window."""
-    leaked = np.zeros(len(steps))
+def _leakage(rows: FloatArray, peak: FloatArray) -> FloatArray:
+    """Return the power that stronger spots leak to each spot through the window, at most."""
+    leaked = np.zeros(len(rows))
     amplitude = np.sqrt(peak)
-    for i in range(1, len(steps)):
-        stronger = np.concatenate([steps[:i], -steps[:i]])
-        distance = np.abs(stronger - steps[i]).astype(float)
+    for i in range(1, len(rows)):
+        distance = np.abs(rows[:i] - rows[i]).astype(float)
         # Half a step nearer, since a spot stands anywhere within its step.
         near = np.maximum(distance - 0.5, 1.5)
         envelope = np.where(distance < 2, 1.0, 1 / (np.pi * near * (near**2 - 1)))
-        leaked[i] = 2 * (np.tile(amplitude[:i], 2) @ envelope.prod(axis=1)) ** 2
+        leaked[i] = 2 * (amplitude[:i] @ envelope.prod(axis=1)) ** 2
     return leaked

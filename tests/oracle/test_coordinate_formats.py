@@ -557,3 +557,10 @@ def test_expert_picks_are_in_pixels() -> None:
     )
     assert len(picks) == 629
     assert (picks["x"][0], picks["y"][0]) == pytest.approx((1.77 * 3752, 1.77 * 693))
+
+
+def test_tsv_is_parted_by_tabs(tmp_path: Path) -> None:
+    write_coordinates(tmp_path / "a.tsv", L_SHAPE.take([0]), pixel_size=PIXEL)
+    header, row, *_ = (tmp_path / "a.tsv").read_text().splitlines()
+    assert {"y_A", "x_A"} <= set(header.split("\t"))
+    assert len(row.split("\t")) == len(header.split("\t"))
