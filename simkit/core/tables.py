@@ -120,6 +120,11 @@ class Truth(Table):
             "k": Column(float, "", "lattice index along b; NaN without a lattice"),
             "edge": Column(bool, "", "the image border cuts the support"),
             "overlap": Column(float, "", "largest share of the support that one neighbour covers, 0 to 1"),
+            "border": Column(float, "Å", "distance of the centre to the nearest border of the image"),
+            "background": Column(
+                float, "", "mean of the noise-free image around this copy, it left out"
+            ),
+            "defocus": Column(float, "Å", "mean defocus of the lens, underfocus positive; NaN without one"),
             "d_prime": Column(float, "", "detectability of this copy by the ideal observer"),
             "sigma_y": Column(float, "Å", "Cramér–Rao limit of y"),
             "sigma_x": Column(float, "Å", "Cramér–Rao limit of x"),
@@ -141,6 +146,8 @@ class Picks(Table):
             "psi": Column(float, "°", "in-plane angle of the template, +x turned towards +y"),
             "rot": Column(float, "°", "first Euler angle of the template's view; NaN for a flat one"),
             "tilt": Column(float, "°", "second Euler angle of the template's view; NaN for a flat one"),
+            "h": Column(float, "", "lattice index along a, where the picker gives one"),
+            "k": Column(float, "", "lattice index along b, where the picker gives one"),
             "score": Column(float, "", "height of the peak, in the picker's own scale"),
         }
     )

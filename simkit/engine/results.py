@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from simkit.audit.base import Measurement, SpeciesRecord
 from simkit.core.grid import ComplexArray, FloatArray
 from simkit.core.tables import Picks, Truth
 from simkit.correlation.bank import TemplateBank
+from simkit.engine.ceiling import Ceiling
+from simkit.engine.nulls import NullRun
+from simkit.judging.comparison import PairedComparison
+from simkit.judging.confusion import Confusion
+from simkit.judging.curve import Curve, RadiusCurve
+from simkit.judging.strata import Stratum
 from simkit.matching.base import Match
+from simkit.matching.published.base import PublishedScore
 from simkit.picker.base import Found
 from simkit.scenario.spec import Scenario
 
 Value = float | int | None
+
+Mask = npt.NDArray[np.bool_]
+
+
+def _no_rows() -> Mask:
+    return np.zeros(0, bool)
 
 
 @dataclass(frozen=True)
@@ -69,12 +84,40 @@ class Judgement:
         "all" and every class → metric name → value, None where it does not exist.
     match : Match
         Class-blind pairs; row numbers into the run's `truth` and this picker's `picks`.
+    threshold : str
+        The declared policy in words: "expected false picks, 1 per image".
+    intervals : mapping
+        "all" and every class → metric name → 95 % interval; only names that have one.
+    resampled : str
+        What the intervals resample, in words: "16 micrographs", "16 tiles of 1 micrograph".
+    ignored_truth, ignored_picks : array of bool
+        Rows of the run's `truth` and of this picker's `picks` that count nowhere.
+    curves : mapping
+        "all" and every class → the scores at every threshold; empty without scores.
+    by_radius : RadiusCurve or None
+        Class-blind.
+    strata : tuple of Stratum
+        Class-blind, sorted by what they are split by.
+    confusion : Confusion or None
+        None where no classes are told apart.
+    published : tuple of PublishedScore
+        What other programs' rules say of the same picks.
     """
 
     knows: tuple[str, ...]
     oracle: bool
     values: Mapping[str, Mapping[str, Value]]
     match: Match
+    threshold: str = ""
+    intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
+    resampled: str = ""
+    ignored_truth: Mask = field(default_factory=_no_rows)
+    ignored_picks: Mask = field(default_factory=_no_rows)
+    curves: Mapping[str, Curve] = field(default_factory=dict)
+    by_radius: RadiusCurve | None = None
+    strata: tuple[Stratum, ...] = ()
+    confusion: Confusion | None = None
+    published: tuple[PublishedScore, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,11 +132,17 @@ class PickerRun:
         What it returned for micrograph 0, score map included.
     thresholds : tuple of float
         Where each micrograph was cut.
+    candidates : Picks or None
+        All micrographs: the list kept down to a low level.
+    noise_sds : tuple of float
+        Standard deviation of the score in each micrograph's noise; NaN where unknown.
     """
 
     picks: Picks
     first: Found
     thresholds: tuple[float, ...]
+    candidates: Picks | None = None
+    noise_sds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,6 +175,12 @@ class RunResult:
         Files of the micrographs, where they are real; empty where they were simulated.
     unjudged : frozenset of str
         Micrographs of which no truth is known.
+    ceiling : Ceiling or None
+        What physics allows; None of real micrographs, or without noise or specimen.
+    nulls : tuple of NullRun
+        What was picked where no particle is.
+    comparisons : tuple of PairedComparison
+        Every two pickers on the same micrographs; oracles are kept out.
     timings : mapping
         Stage → seconds; never part of a file that must be the same bits.
     """
@@ -143,6 +198,9 @@ class RunResult:
     timings: Mapping[str, float]
     sources: tuple[str, ...] = ()
     unjudged: frozenset[str] = frozenset()
+    ceiling: Ceiling | None = None
+    nulls: tuple[NullRun, ...] = ()
+    comparisons: tuple[PairedComparison, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:

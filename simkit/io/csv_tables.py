@@ -21,7 +21,7 @@ import numpy as np
 from simkit.core.errors import DataError
 from simkit.core.grid import FloatArray
 from simkit.core.quantity import shortest
-from simkit.core.tables import Picks, Table
+from simkit.core.tables import Picks, Table, Truth
 from simkit.io.raw import RawPoints, coordinate, finite
 
 SUFFIX = {"": "", "Å": "_A", "°": "_deg"}
@@ -33,8 +33,8 @@ COUNTED = frozenset({"h", "k"})
 PLANAR = frozenset({"y", "psi", "sigma_y", "sigma_psi"})
 """Columns that mean nothing in one dimension."""
 
-VIEW = frozenset({"rot", "tilt"})
-"""Columns that are written where a particle has a view."""
+RARE = {Truth: frozenset({"rot", "tilt", "defocus"}), Picks: frozenset({"rot", "tilt", "h", "k"})}
+"""Columns that are written only where they say something: of a solid, of a lens, of a crystal."""
 
 POSITIONS: tuple[tuple[dict[str, str], Literal["pixel", "Å"]], ...] = (
     ({"y": "y_A", "x": "x_A"}, "Å"),
@@ -57,7 +57,7 @@ def table_csv(table: Table, *, ndim: int = 2, separator: str = ",") -> str:
         Between cells.
     """
     names = [name for name in table.columns if ndim > 1 or name not in PLANAR]
-    names = [name for name in names if name not in VIEW or not np.isnan(table[name]).all()]
+    names = [name for name in names if name not in RARE.get(type(table), ()) or not np.isnan(table[name]).all()]
     text = io.StringIO()
     writer = csv.writer(text, delimiter=separator, lineterminator="\n")
     writer.writerow(name + SUFFIX[table.columns[name].unit] for name in names)

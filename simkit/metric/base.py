@@ -7,9 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+import numpy.typing as npt
+
+from simkit.core.grid import FloatArray
 from simkit.core.spec import Spec
 from simkit.core.tables import Picks, Truth
 from simkit.matching.base import Match
+
+Indices = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,21 @@ class Comparison:
         1 or 2.
     complete : bool
         Whether every particle is in the truth. If not, a pick without one is not false but unlabelled.
+    ignored_truths, ignored_picks : int
+        How many of each were left out of `truth` and `picks`: neither hit, nor missed, nor false.
+    truth_cluster, pick_cluster : array of int, or None
+        Which cluster (micrograph, or tile of one) each row belongs to, 0 to `clusters` − 1: what an
+        interval resamples. None for all in one cluster.
+    clusters : int
+        How many there are, those without any row included.
+    candidates : Picks or None
+        The picker's list kept down to a low level, ignored rows left out; None where there is none.
+    images : int
+        Micrographs that are compared.
+    area : float or None
+        Of all of them, µm² (µm in one dimension); None if unknown.
+    score_sd : float or None
+        Standard deviation of the picker's score where there is only noise; None if unknown.
     """
 
     truth: Truth
@@ -39,6 +60,15 @@ class Comparison:
     symmetry: Mapping[str, str]
     ndim: int = 2
     complete: bool = True
+    ignored_truths: int = 0
+    ignored_picks: int = 0
+    truth_cluster: Indices | None = None
+    pick_cluster: Indices | None = None
+    clusters: int = 1
+    candidates: Picks | None = None
+    images: int = 1
+    area: float | None = None
+    score_sd: float | None = None
 
 
 class Metric(Spec):
@@ -50,3 +80,26 @@ class Metric(Spec):
     @abstractmethod
     def score(self, comparison: Comparison) -> dict[str, float | int | None]:
         """Return the value of every name in `units`; None where a value does not exist."""
+
+    def sums(self, comparison: Comparison) -> dict[str, FloatArray]:
+        """Return named sums over each cluster, arrays of shape (clusters,); what intervals are made from.
+
+        Empty for a metric whose values are no function of sums: it then has no intervals.
+        """
+        return {}
+
+    def from_sums(self, sums: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        """Return the values that follow from sums of `sums` over clusters.
+
+        Parameters
+        ----------
+        sums : mapping
+            Name → array of any shape, one entry for each resampled set of clusters.
+
+        Returns
+        -------
+        mapping
+            Some of the names in `units` → array of the same shape, NaN where a value does not exist. At
+            the plain sums over all clusters it is what `score` returns.
+        """
+        return {}

@@ -68,6 +68,15 @@ class Found:
         The score at which the peaks were cut.
     notes : mapping
         Named numbers worth reporting, for example the energy lost by a coarse search.
+    candidates : Picks or None
+        The same list kept down to a level far below the threshold, best first, `picks` at its head;
+        None where the picker keeps none.
+    noise_sd : float or None
+        Standard deviation of the score at one place and angle where there is only noise, in the
+        picker's own scale; None if unknown.
+    expected_false : float or None
+        False picks that the picker itself expects above the threshold in an image like this without
+        particles; None where it cannot say.
     """
 
     picks: Picks
@@ -75,6 +84,9 @@ class Found:
     map_grid: Grid
     threshold: float
     notes: dict[str, float] = field(default_factory=dict)
+    candidates: Picks | None = None
+    noise_sd: float | None = None
+    expected_false: float | None = None
 
 
 class Picker(Spec):

@@ -10,7 +10,17 @@ from pydantic import ConfigDict, Field, Strict, ValidationInfo, model_validator
 from simkit.audit import AnyAudit
 from simkit.background import AnyBackground
 from simkit.core.grid import Grid
-from simkit.core.quantity import Count, Index, NonNegativeNumber, PositiveLength, Symmetry
+from simkit.core.paths import DataFile
+from simkit.core.quantity import (
+    Count,
+    Fraction,
+    Index,
+    NonNegativeLength,
+    NonNegativeNumber,
+    PositiveLength,
+    PositiveNumber,
+    Symmetry,
+)
 from simkit.core.spec import Spec
 from simkit.lattice import AnyLattice
 from simkit.metric import AnyMetric
@@ -80,17 +90,51 @@ class Species(Spec):
     """Symmetry that the angles are judged modulo: C1, C2 …; of a solid its point group, as D7, T, O or I."""
 
 
+class Ignore(Spec):
+    """What is neither a hit nor missed nor false.
+
+    A particle that is ignored cannot be missed, and a pick on it is not false; a pick where nothing is
+    judged counts nowhere.
+    """
+
+    border: NonNegativeLength = 0.0
+    """Everything closer than this to the border of its micrograph."""
+
+    edge: bool = False
+    """Particles whose support the border cuts."""
+
+    overlap: Fraction | None = None
+    """Particles of which one neighbour covers more than this share."""
+
+    classes: tuple[Name, ...] = ()
+    """Species that a picker is neither asked for nor blamed for."""
+
+    mask: DataFile | None = None
+    """An image of the micrographs' shape: nothing is judged where it is 0."""
+
+
 class Score(Spec):
     """How picks are judged."""
 
     radius: PositiveLength
     """A pick within this distance of a truth (inclusive) may be matched with it."""
 
-    rule: Literal["optimal"] = "optimal"
-    """One-to-one: most pairs first, then least squared distance."""
+    rule: Literal["optimal", "score_greedy", "closest_greedy", "stable"] = "optimal"
+    """One-to-one, always. optimal: most pairs first, then least squared distance; score_greedy: the best
+    pick first takes the nearest particle; closest_greedy: the closest pair first; stable: no truth and
+    pick prefer each other to what they have."""
 
     metrics: tuple[AnyMetric, ...] | None = None
     """What to compute; detection and localisation by default."""
+
+    ignore: Ignore = Ignore()
+    """What is neither a hit nor missed nor false."""
+
+    equal_false_picks: PositiveNumber = 1.0
+    """False picks per micrograph at which pickers are compared besides their own thresholds."""
+
+    null_micrographs: Index = 1
+    """Micrographs of each null variant that a run searches besides; 0 for none."""
 
     @property
     def used_metrics(self) -> tuple[Metric, ...]:
@@ -127,6 +171,10 @@ class Scenario(Spec):
 
     replicates: Count = 1
     """Number of micrographs, alike but for their random draws."""
+
+    null: Literal["noise_only", "phase_randomised"] | None = None
+    """A variant without particles. noise_only: the same noise and background, nothing in it;
+    phase_randomised: every micrograph with the phases of its transform drawn anew, its power kept."""
 
     micrographs: Micrographs | None = None
     """Real images in place of specimen, background and noise."""

@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[2] / "simkit"
 FAMILIES = ["unit_cell", "lattice", "background", "psf", "noise", "template", "picker", "metric", "audit"]
 LAYERS = [
     {"core"},
-    {"theory", "io", "matching", "correlation"},
-    {"shape", "view", "threshold", "indexing"},
+    {"theory", "io", "matching", "correlation", "statistics"},
+    {"shape", "view", "threshold", "indexing", "judging"},
     set(FAMILIES),
     {"scenario"},
     {"engine"},

@@ -270,6 +270,8 @@ def test_truth_csv() -> None:
         "k": "",
         "edge": "0",
         "overlap": "",
+        "border_A": "",
+        "background": "",
         "d_prime": "0.25",
         "sigma_y_A": "",
         "sigma_x_A": "",

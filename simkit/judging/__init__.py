@@ -1,0 +1,1 @@
+"""What the judge says beyond single numbers: curves, strata, confusion, comparisons; what it leaves out."""

@@ -1,0 +1,1 @@
+"""How sure a number is: intervals and tests that make no claim about the shape of a distribution."""
