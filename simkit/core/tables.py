@@ -121,9 +121,7 @@ class Truth(Table):
             "edge": Column(bool, "", "the image border cuts the support"),
             "overlap": Column(float, "", "largest share of the support that one neighbour covers, 0 to 1"),
             "border": Column(float, "Å", "distance of the centre to the nearest border of the image"),
-            "background": Column(
-                float, "", "mean of the noise-free image around this copy, it left out"
-            ),
+            "background": Column(float, "", "mean of the noise-free image around this copy, it left out"),
             "defocus": Column(float, "Å", "mean defocus of the lens, underfocus positive; NaN without one"),
             "d_prime": Column(float, "", "detectability of this copy by the ideal observer"),
             "sigma_y": Column(float, "Å", "Cramér–Rao limit of y"),

@@ -57,7 +57,8 @@ def table_csv(table: Table, *, ndim: int = 2, separator: str = ",") -> str:
         Between cells.
     """
     names = [name for name in table.columns if ndim > 1 or name not in PLANAR]
-    names = [name for name in names if name not in RARE.get(type(table), ()) or not np.isnan(table[name]).all()]
+    rare = RARE.get(type(table), frozenset())
+    names = [name for name in names if name not in rare or not np.isnan(table[name]).all()]
     text = io.StringIO()
     writer = csv.writer(text, delimiter=separator, lineterminator="\n")
     writer.writerow(name + SUFFIX[table.columns[name].unit] for name in names)
