@@ -1,0 +1,66 @@
+"""The threshold effect: below d′ ≈ 6 the highest peak is often not the particle's, and no limit holds.
+
+The Cramér–Rao limit describes the top of the right peak. In a window that is searched for one particle,
+noise now and then throws up a higher one anywhere; the error is then as large as the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from simkit.core.grid import FloatArray
+from simkit.theory.random_field import LOWEST_LEVEL
+
+REACH = 6.0
+"""Standard deviations around d′ over which the particle's height is integrated: 2e-9 is left out."""
+
+STEPS = 241
+"""Steps of the trapezoidal rule, which converges faster than any power for a Gaussian."""
+
+
+def outlier_probability(d_prime: npt.ArrayLike, false_above: Callable[[float], float]) -> FloatArray:
+    """Return the chance that the highest noise peak in a search window exceeds the particle's own.
+
+    P = ∫ φ(u − d′) (1 − e^(−E(u))) du, with E(u) the expected number of noise peaks above u: peaks that
+    high are rare and so Poisson distributed.
+
+    Parameters
+    ----------
+    d_prime : array_like
+        Detectability d′.
+    false_above : callable
+        ``false_above(u)`` → E(u) in the window; it is taken at 1.8 for any level below.
+
+    Returns
+    -------
+    array of the shape of `d_prime`
+    """
+    d = np.asarray(d_prime, float)
+    height, step = np.linspace(-REACH, REACH, STEPS, retstep=True)
+    weight = np.exp(-(height**2) / 2) / np.sqrt(2 * np.pi) * step
+    levels = np.maximum(d[..., None] + height, LOWEST_LEVEL)
+    expected = np.array([false_above(float(u)) for u in levels.ravel()]).reshape(levels.shape)
+    return np.asarray((weight * -np.expm1(-expected)).sum(axis=-1))
+
+
+def expected_mse(bound_variance: npt.ArrayLike, p_out: npt.ArrayLike, window: float) -> FloatArray:
+    """Return the mean squared error along one axis: (1 − P) · limit + P · W²/12.
+
+    Parameters
+    ----------
+    bound_variance : array_like
+        Cramér–Rao limit of the variance along the axis, Å².
+    p_out : array_like
+        P, the chance of an outlier, which lies anywhere in the window.
+    window : float
+        W, its edge in Å, the particle somewhere near its middle.
+
+    Returns
+    -------
+    array, Å²
+    """
+    p = np.asarray(p_out, float)
+    return np.asarray((1 - p) * np.asarray(bound_variance, float) + p * window**2 / 12)
