@@ -51,6 +51,8 @@ class Comparison:
         Of all of them, µm² (µm in one dimension); None if unknown.
     score_sd : float or None
         Standard deviation of the picker's score where there is only noise; None if unknown.
+    pixel_size : float or None
+        Å, of the micrographs; None if unknown.
     """
 
     truth: Truth
@@ -69,6 +71,20 @@ class Comparison:
     images: int = 1
     area: float | None = None
     score_sd: float | None = None
+    pixel_size: float | None = None
+
+    def over_truth(self, values: FloatArray, rows: Indices) -> FloatArray:
+        """Sum one value for each of some truth rows over each cluster; shape (clusters,)."""
+        return _over_clusters(self.truth_cluster, values, rows, self.clusters)
+
+    def over_picks(self, values: FloatArray, rows: Indices) -> FloatArray:
+        """Sum one value for each of some pick rows over each cluster; shape (clusters,)."""
+        return _over_clusters(self.pick_cluster, values, rows, self.clusters)
+
+
+def _over_clusters(cluster: Indices | None, values: FloatArray, rows: Indices, clusters: int) -> FloatArray:
+    label = np.zeros(len(rows), np.intp) if cluster is None else cluster[rows]
+    return np.bincount(label, weights=values, minlength=clusters)
 
 
 class Metric(Spec):
