@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from simkit.core.errors import DataError, ScenarioError
 from simkit.core.grid import FloatArray, Grid
@@ -108,8 +106,11 @@ def pick_image(
         found = spec.pick(sight)
     except ScenarioError as error:
         raise error.under("pickers", picker) from None
-    named = found.picks.replace(micrograph=np.full(len(found.picks), name))
-    return Found(named, found.score_map, found.map_grid, found.threshold, found.notes)
+    return replace(
+        found,
+        picks=found.picks.replace(micrograph=[name] * len(found.picks)),
+        candidates=found.candidates and found.candidates.replace(micrograph=[name] * len(found.candidates)),
+    )
 
 
 def _net_spacing(scenario: Scenario) -> float | None:

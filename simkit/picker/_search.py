@@ -18,13 +18,17 @@ from simkit.core.grid import FloatArray, Grid
 from simkit.core.orientation import FLAT
 from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank
+from simkit.correlation.candidates import best_peaks
 from simkit.correlation.padding import Frame, clean
 from simkit.correlation.peaks import Peak
 from simkit.correlation.refinement import Field, Probe
-from simkit.correlation.search import best_peaks, scan
+from simkit.correlation.search import Scan, scan
 from simkit.picker.base import Found, Picker, Sight
-from simkit.theory.random_field import expected_maxima, spectral_moments
+from simkit.theory.random_field import LOWEST_LEVEL, expected_maxima, level_for, spectral_moments
 from simkit.threshold.base import SearchStatistics
+
+FALSE_CANDIDATES = 100
+"""False picks per image that the list of candidates is kept down to."""
 
 LostEnergy = Annotated[float, Strict(), Checked(gt=0, le=0.1)]
 
@@ -76,11 +80,13 @@ class TemplateSearch(Picker):
             field,
             probes,
             level=lambda s: self.threshold.level(SearchStatistics(s, found.noise_sd, above)),
+            low=found.noise_sd * level_for(FALSE_CANDIDATES, above),
             reach=self._reach(sight),
             may_stand=functools.partial(self._may_stand, sight, allowed),
         )
+        candidates = _table(peaks, sight.banks)
         return Found(
-            picks=_table(peaks, sight.banks),
+            picks=candidates.take(candidates["score"] >= level),
             score_map=found.best,
             map_grid=found.grid,
             threshold=level,
@@ -89,6 +95,9 @@ class TemplateSearch(Picker):
                 "noise_sd": found.noise_sd,
                 "sampling": found.grid.pixel_size / sight.grid.pixel_size,
             },
+            candidates=candidates,
+            noise_sd=found.noise_sd or None,
+            expected_false=_expected_false(level, found, above),
         )
 
     def _require_room(self, sight: Sight) -> None:
@@ -147,6 +156,13 @@ def _expected_above(field: Field, probes: Sequence[Probe], area: float) -> Calla
         return total
 
     return above
+
+
+def _expected_false(level: float, found: Scan, above: Callable[[float], float]) -> float | None:
+    """Return the false picks expected above a level, where the closed form holds."""
+    # A level found as a multiple of the noise may come back a rounding error lower.
+    lowest = LOWEST_LEVEL * found.noise_sd * (1 - 1e-12)
+    return above(level / found.noise_sd) if found.noise_sd > 0 and level >= lowest else None
 
 
 def _table(peaks: Sequence[Peak], banks: Sequence[TemplateBank]) -> Picks:

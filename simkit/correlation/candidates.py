@@ -1,0 +1,213 @@
+"""From the scores of a search to its peaks: those that are picks exactly, those below them nearly so."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from simkit.core.grid import FloatArray
+from simkit.correlation.normalised import ratio
+from simkit.correlation.peaks import Indices, Peak, local_maxima, suppress, suppress_lazily
+from simkit.correlation.refinement import Field, Probe, Summit, climb, peak_at
+from simkit.correlation.search import Scan
+from simkit.correlation.subpixel import quadratic_peak
+
+RELATIVE_MARGIN = 0.08
+"""Share of its score by which a peak of the fast search may differ from the exact one."""
+
+NOISE_MARGIN = 0.5
+"""Standard deviations of the noise by which it may differ besides."""
+
+MOST_STARTS = 4
+"""Places and angles from which one peak is climbed: all angles of a round template are alike."""
+
+FEWEST_BELOW = 100
+"""Peaks that are kept below the level at least, if there are so many: where particles count as noise, a
+level of so many standard deviations is not low."""
+
+MOST_BELOW = 1000
+"""The same at most: in structured images there may be any number."""
+
+MayStand = Callable[[FloatArray, int], bool]
+
+
+@dataclass(frozen=True)
+class RoughPeaks:
+    """Local maxima of a scan, not yet exact.
+
+    Attributes
+    ----------
+    index : array of int, shape (n, ndim)
+        Sample of the scan.
+    position : array, shape (n, ndim)
+        Å.
+    height : array, shape (n,)
+        Score at the top between the samples.
+    """
+
+    index: Indices
+    position: FloatArray
+    height: FloatArray
+
+
+def rough_peaks(found: Scan) -> RoughPeaks:
+    """Return every local maximum of positive score: one that is not positive matches nothing."""
+    index = local_maxima(found.best)
+    inner = ((index > 0) & (index < np.array(found.grid.shape) - 1)).all(axis=1)
+    index = index[inner & (found.best[tuple(index.T)] > 0)]
+    windows = np.lib.stride_tricks.sliding_window_view(found.best, (3,) * found.best.ndim)
+    offset, height = quadratic_peak(windows[tuple((index - 1).T)])
+    position = np.array(found.grid.origin) + (index + offset) * found.grid.pixel_size
+    return RoughPeaks(index, position, height)
+
+
+def best_peaks(
+    found: Scan,
+    field: Field,
+    probes: Sequence[Probe],
+    *,
+    level: Callable[[FloatArray], float],
+    low: float | None,
+    reach: Sequence[float],
+    may_stand: MayStand,
+) -> tuple[list[Peak], float]:
+    """Keep the best peak of every close group: exactly those above a level, and what is below them.
+
+    Parameters
+    ----------
+    level : callable
+        ``level(scores)`` → the lowest score of a pick, given those of all peaks.
+    low : float
+        Score down to which peaks below the level are kept too, neither fewer than `FEWEST_BELOW` nor
+        more than `MOST_BELOW`; None for no peak below the level.
+    reach : sequence of float
+        Å around each probe's peaks within which only the best stays.
+    may_stand : callable
+        ``may_stand(position, template)`` → whether there may be a peak (Å).
+
+    Returns
+    -------
+    peaks : list of Peak
+        Best first. Those from the level up do not depend on `low`; those below have their score at the
+        nearest top, which need not be the highest across a dip.
+    level : float
+        The lowest score of a pick.
+    """
+    rough = rough_peaks(found)
+    work = _Work(found, field, probes, rough, may_stand)
+    reaches = np.asarray(reach)[work.winner]
+    survivors = suppress(rough.position, rough.height, reaches)
+    bounds = rough.height + _margin(rough.height, found.noise_sd)
+
+    def kept(rows: Indices, refine: Callable[[int], Peak | None]) -> list[Peak]:
+        return suppress_lazily(
+            rough.position[rows],
+            bounds[rows],
+            reaches[rows],
+            slack=2 * (found.grid.pixel_size + field.frame.image.pixel_size),
+            refine=lambda j: refine(int(rows[j])),
+        )
+
+    cut = level(rough.height[survivors])
+    while True:
+        floor = cut
+        peaks = kept(np.flatnonzero(bounds >= floor), functools.partial(work.exact, floor=floor))
+        below = rough.height[survivors[bounds[survivors] < floor]]
+        cut = level(np.concatenate([[p.score for p in peaks], below]))
+        # Peaks lower than the rough ones promised can lower the level below what was worked out.
+        if cut >= floor:
+            break
+    if low is None or cut == -np.inf:
+        return [p for p in peaks if p.score >= cut], cut
+
+    def lower(i: int) -> Peak | None:
+        exact = work.exact(i, floor=floor) if bounds[i] >= floor else None
+        return exact or work.near(i, below=cut)
+
+    picks = sum(p.score >= cut for p in peaks)
+    ranked = np.append(rough.height[survivors], np.zeros(picks + MOST_BELOW))
+    lowest = min(cut, np.clip(low, ranked[picks + MOST_BELOW - 1], ranked[picks + FEWEST_BELOW - 1]))
+    peaks = kept(np.flatnonzero((bounds >= floor) | (rough.height >= lowest)), lower)
+    return [p for p in peaks if p.score >= lowest][: picks + MOST_BELOW], cut
+
+
+def _margin(score: FloatArray | float, noise_sd: float) -> FloatArray | float:
+    return RELATIVE_MARGIN * np.abs(score) + NOISE_MARGIN * noise_sd
+
+
+class _Work:
+    """Rough peaks worked out on full pixels, each once."""
+
+    def __init__(
+        self, found: Scan, field: Field, probes: Sequence[Probe], rough: RoughPeaks, may_stand: MayStand
+    ) -> None:
+        self.found, self.field, self.rough, self.may_stand = found, field, rough, may_stand
+        self.winner: Indices = found.winner[tuple(rough.index.T)].astype(np.intp)
+        self.probes = probes
+        self.summit = functools.cache(self._summit)
+        self.highest = functools.cache(self._highest)
+        self.starts = functools.cache(self._starts)
+
+    def exact(self, i: int, *, floor: float) -> Peak | None:
+        """Return the exact peak near a rough one, if it may reach the floor."""
+        top = self.summit(i)
+        return self.highest(i, top) if top and top.score * (1 + RELATIVE_MARGIN) >= floor else None
+
+    def near(self, i: int, *, below: float) -> Peak | None:
+        """Return the nearest peak, reached from the likeliest start alone, if it is lower than a score."""
+        top = climb(self.field, self._probe(i), *self.starts(i)[0]) if self.starts(i) else None
+        return self._standing(i, top) if top and top.score < below else None
+
+    def _probe(self, i: int) -> Probe:
+        return self.probes[self.winner[i]]
+
+    def _highest(self, i: int, top: Summit) -> Peak | None:
+        # Only from where a pick may be is it worth looking further, across a dip.
+        return self._standing(i, climb(self.field, self._probe(i), top.place, top.view, radius=2))
+
+    def _standing(self, i: int, top: Summit | None) -> Peak | None:
+        peak = top and peak_at(self.field, self._probe(i), top, int(self.winner[i]))
+        allowed = peak and peak.score > 0 and self.may_stand(peak.position, peak.template)
+        return peak if allowed else None
+
+    def _summit(self, i: int) -> Summit | None:
+        field, grid = self.field, self.found.grid
+        climbed = [climb(field, self._probe(i), place, view) for place, view in self.starts(i)]
+        summits = [s for s in climbed if s is not None]
+        here = self.rough.position[i] / field.frame.image.pixel_size + field.frame.before
+        step = grid.pixel_size / field.frame.image.pixel_size
+        # A summit further off is another candidate's; it must not take the place of a lower one here.
+        own = [s for s in summits if np.abs(s.place - here).max() <= 1.5 * step + 1]
+        return max(own or summits, key=lambda s: s.score, default=None)
+
+    def _starts(self, i: int) -> list[tuple[tuple[int, ...], int]]:
+        """Return the pixels and views from which the exact peak may be reached, likeliest first.
+
+        Neighbouring samples hold peaks of other angles that the best over all angles hides, and a
+        score that is nearly the best may be so on finer pixels.
+        """
+        found, probe = self.found, self._probe(i)
+        sample = self.rough.index[i] + found.start
+        bank = found.banks[self.winner[i]]
+        box = bank.basis.shape[1:]
+        corner = [int(s) - n // 2 - 1 for s, n in zip(sample, box, strict=True)]
+        around = found.samples[tuple(slice(c, c + n + 2) for c, n in zip(corner, box, strict=True))]
+        patches = np.lib.stride_tricks.sliding_window_view(around, box)
+        step = found.grid.pixel_size / self.field.frame.image.pixel_size
+        pixels = [np.rint((int(s) + np.arange(-1, 2)) * step).astype(int) for s in sample]
+        scores = bank.scores(patches, probe.sums[np.ix_(*pixels)])
+        if probe.norm is not None:
+            scores = ratio(scores, probe.norm[np.ix_(*pixels)][..., None])
+        size = (3,) * len(box) + (1 if probe.bank.step is None else 3,)
+        modes = ["constant"] * len(box) + ["wrap"]
+        tops = scores == ndimage.maximum_filter(scores, size, mode=modes, cval=-np.inf)
+        likely = scores >= scores.max() - _margin(scores.max(), found.noise_sd)
+        index = np.argwhere(tops & likely)
+        best = np.argsort(-scores[tuple(index.T)], kind="stable")[:MOST_STARTS]
+        return [
+            (tuple(int(p[j]) for p, j in zip(pixels, row, strict=False)), int(row[-1])) for row in index[best]
+        ]
