@@ -2,6 +2,9 @@
 
 A `Truth` lists the copies that were placed, `Picks` what a picker found; positions are real
 numbers in Å, angles in degrees. A micrograph is an `xarray.DataArray` with its axes in Å.
+
+Tables hold ten million rows: a column of text is kept as `Labels`, and one that is the same throughout,
+absent columns above all, takes the memory of one value.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from simkit.core.grid import FloatArray, Grid
+from simkit.core.labels import Codes, Labels
 
 Array = npt.NDArray[Any]
 
@@ -35,39 +39,65 @@ class Table:
     Parameters
     ----------
     **values : array_like
-        One array a column. A scalar is repeated; a missing column is filled with NaN, False or "".
+        One array a column, of text also `Labels`. A scalar is repeated; a missing column is filled with NaN,
+        False or "".
     """
 
     columns: ClassVar[Mapping[str, Column]]
+    _values: Mapping[str, Array | Labels]
 
     def __init__(self, **values: npt.ArrayLike) -> None:
-        unknown = set(values) - set(self.columns)
-        if unknown:
-            raise KeyError(f"{type(self).__name__} has no column {', '.join(sorted(unknown))}")
-        arrays = {name: np.asarray(value) for name, value in values.items()}
-        length = max((a.shape[0] for a in arrays.values() if a.ndim), default=0)
+        given = self._given(values)
+        length = max((len(v) for v in given.values() if isinstance(v, Labels) or v.ndim), default=0)
         self._values = MappingProxyType(
-            {name: self._column(name, arrays.get(name), length) for name in self.columns}
+            {name: _column(column.dtype, given.get(name), length) for name, column in self.columns.items()}
         )
 
-    def _column(self, name: str, value: Array | None, length: int) -> Array:
-        dtype = self.columns[name].dtype
-        if value is None:
-            value = np.asarray(np.nan if dtype is float else dtype())
-        column: Array = np.broadcast_to(value, (length,)).astype(dtype)
-        column.flags.writeable = False
-        return column
+    @classmethod
+    def _given(cls, values: Mapping[str, npt.ArrayLike]) -> dict[str, Array | Labels]:
+        if unknown := set(values) - set(cls.columns):
+            raise KeyError(f"{cls.__name__} has no column {', '.join(sorted(unknown))}")
+        return {name: v if isinstance(v, Labels) else np.asarray(v) for name, v in values.items()}
+
+    @classmethod
+    def _of(cls, values: Mapping[str, Array | Labels]) -> Self:
+        """Wrap columns that are known to be right, without a copy."""
+        table = cls.__new__(cls)
+        table._values = MappingProxyType(dict(values))
+        return table
 
     def __getitem__(self, name: str) -> Array:
-        return self._values[name]
+        values = self._values[name]
+        return values.spelled_out() if isinstance(values, Labels) else values
+
+    def labels(self, name: str) -> Labels:
+        """Return a column of text as it is kept."""
+        values = self._values[name]
+        if not isinstance(values, Labels):
+            raise KeyError(f"{name} is a column of numbers")
+        return values
+
+    def codes(self, name: str) -> tuple[Codes, tuple[str, ...]]:
+        """Return a column of text as `np.unique` would tell it, without its work.
+
+        Returns
+        -------
+        codes : array of int, shape (n,)
+            Row → number of its text.
+        names : tuple of str
+            The texts, sorted; each stands in some row.
+        """
+        labels = self.labels(name)
+        return labels.codes, labels.names
 
     def __len__(self) -> int:
         return len(next(iter(self._values.values())))
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and all(
-            np.array_equal(self[name], other[name], equal_nan=self.columns[name].dtype is float)
-            for name in self.columns
+        return (
+            isinstance(other, Table)
+            and type(self) is type(other)
+            and all(_equal(values, other._values[name]) for name, values in self._values.items())
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -75,32 +105,95 @@ class Table:
     def take(self, rows: npt.ArrayLike) -> Self:
         """Return the rows selected by indices or by a boolean mask."""
         index = np.asarray(rows)
-        index = index if index.dtype == bool else index.astype(np.intp)
-        return type(self)(**{name: self[name][index] for name in self.columns})
+        # The row numbers say how many rows there will be, and refuse a mask of another length.
+        index = np.arange(len(self))[index if index.dtype == bool else index.astype(np.intp)]
+        return self._of({name: _taken(values, index) for name, values in self._values.items()})
 
     def replace(self, **values: npt.ArrayLike) -> Self:
         """Return a copy with some columns replaced."""
-        return type(self)(**{**self._values, **values})
+        new = {
+            name: _column(self.columns[name].dtype, value, len(self))
+            for name, value in self._given(values).items()
+        }
+        return self._of({**self._values, **new})
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield each row as a mapping from column name to plain Python value."""
-        lists = {name: self[name].tolist() for name in self.columns}
+        lists = {
+            name: list(values) if isinstance(values, Labels) else values.tolist()
+            for name, values in self._values.items()
+        }
         for i in range(len(self)):
             yield {name: values[i] for name, values in lists.items()}
 
-    def split(self, column: str) -> dict[Any, Self]:
-        """Return value of a column → the rows that hold it; values and rows in their order."""
-        rows: dict[Any, list[int]] = {}
-        for row, value in enumerate(self[column].tolist()):
-            rows.setdefault(value, []).append(row)
-        return {value: self.take(indices) for value, indices in rows.items()}
+    def split(self, column: str) -> dict[str, Self]:
+        """Return text in a column → the rows that hold it; texts and rows in their order."""
+        codes, names = self.codes(column)
+        groups = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
+        groups = [rows for rows in groups if len(rows)]
+        named = sorted(zip(names, groups, strict=True), key=lambda group: int(group[1][0]))
+        return {name: self.take(rows) for name, rows in named}
 
     @classmethod
     def concat(cls, tables: Sequence[Self]) -> Self:
         """Stack tables of this type, in order; of none, return an empty one."""
-        if not tables:
-            return cls()
-        return cls(**{name: np.concatenate([t[name] for t in tables]) for name in cls.columns})
+        filled = [table for table in tables if len(table)]
+        if len(filled) < 2:
+            return filled[0] if filled else cls()
+        return cls._of({name: _stacked([table._values[name] for table in filled]) for name in cls.columns})
+
+
+def _column(dtype: type, value: Array | Labels | None, length: int) -> Array | Labels:
+    """Bring what was given for a column to its dtype and length."""
+    if value is None:
+        value = np.asarray(np.nan if dtype is float else dtype())
+    if isinstance(value, Labels):
+        if dtype is not str or len(value) != length:
+            raise ValueError(f"{len(value)} texts for a column of {length} rows of {dtype.__name__}")
+        return value
+    spread = np.broadcast_to(value, (length,))
+    if dtype is str:
+        if _is_constant(spread):
+            return Labels.constant(str(spread[0]), length)
+        return Labels.of(spread.astype(str).tolist())
+    if _is_constant(spread):
+        return np.broadcast_to(spread[:1].astype(dtype)[0], (length,))
+    column: Array = spread.astype(dtype)
+    column.flags.writeable = False
+    return column
+
+
+def _is_constant(values: Array) -> bool:
+    """Tell whether it is one value, repeated without being stored again."""
+    return len(values) > 0 and values.strides == (0,)
+
+
+def _equal(a: Array | Labels, b: Array | Labels) -> bool:
+    if isinstance(a, Labels) or isinstance(b, Labels):
+        return a is b or bool(a == b)
+    return np.array_equal(a, b, equal_nan=a.dtype == float)
+
+
+def _taken(values: Array | Labels, rows: Array) -> Array | Labels:
+    if isinstance(values, Labels):
+        return values.take(rows)
+    if _is_constant(values):
+        return np.broadcast_to(values[0], rows.shape)
+    taken: Array = values[rows]
+    taken.flags.writeable = False
+    return taken
+
+
+def _stacked(parts: Sequence[Array | Labels]) -> Array | Labels:
+    labels = [part for part in parts if isinstance(part, Labels)]
+    if labels:
+        return Labels.concat(labels)
+    arrays = [part for part in parts if not isinstance(part, Labels)]
+    if all(_is_constant(a) for a in arrays) and all(_equal(a[:1], arrays[0][:1]) for a in arrays):
+        return np.broadcast_to(arrays[0][0], (sum(map(len, arrays)),))
+    stacked: Array = np.concatenate(arrays)
+    stacked.flags.writeable = False
+    return stacked
 
 
 class Truth(Table):
