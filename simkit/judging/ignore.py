@@ -55,7 +55,7 @@ def ignored_truth(
     -------
     array of bool, shape (n,)
     """
-    ignored = np.isin(truth["class"], list(classes))
+    ignored = truth.labels("class").among(classes)
     if border > 0:
         ignored |= truth["border"] < border
     if edge:
