@@ -69,7 +69,7 @@ def interval(
     ----------
     .. [1] Hesterberg, The American Statistician 69 (2015) 371, section 5.
     """
-    stacked = _in_fixed_order(np.stack([np.asarray(values, float) for values in sums.values()]))
+    stacked = in_fixed_order(np.stack([np.asarray(values, float) for values in sums.values()]))
     holding = int(stacked.any(axis=0).sum())
     if holding < fewest_clusters(level):
         return {}
@@ -80,8 +80,9 @@ def interval(
     return {
         name: (float(low), float(high))
         for name, values in drawn.items()
-        if np.isfinite(whole[name]) and np.isnan(values).mean() <= MOST_MISSING
-        for low, high in [np.nanquantile(values, [tail, 1 - tail])]
+        for there in [values[np.isfinite(values)]]
+        if np.isfinite(whole[name]) and len(there) >= (1 - MOST_MISSING) * resamples
+        for low, high in [np.quantile(there, [tail, 1 - tail])]
         if low < high
     }
 
@@ -100,11 +101,6 @@ def _expanded_tail(n: int, level: float) -> float:
     return float(ndtr(-math.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 + level) / 2)))
 
 
-def _in_fixed_order(stacked: FloatArray) -> FloatArray:
-    """Sort clusters by what they hold, so that the draws belong to them and not to their order."""
-    return stacked[:, np.lexsort(stacked)]
-
-
 def _named(sums: Sums, values: FloatArray) -> dict[str, FloatArray]:
     return dict(zip(sums, values, strict=True))
 
@@ -113,9 +109,28 @@ def _resampled(stacked: FloatArray, seed: int, resamples: int) -> Iterator[Float
     """Yield sums over drawn clusters, shape (sums, a part of the resamples)."""
     clusters = stacked.shape[1]
     rng = np.random.default_rng(seed)
-    part = max(1, CHUNK // clusters)
-    for start in range(0, resamples, part):
-        size = min(part, resamples - start)
+    for size in parts(resamples, clusters):
         times = rng.multinomial(clusters, np.full(clusters, 1 / clusters), size).astype(float)
         # Not a matrix product: its rounding may depend on how many cores there are.
         yield np.einsum("rc,sc->sr", times, stacked)
+
+
+def parts(resamples: int, clusters: int) -> Iterator[int]:
+    """Yield how many resamples to make at a time, so that memory stays bounded."""
+    part = max(1, CHUNK // clusters)
+    for start in range(0, resamples, part):
+        yield min(part, resamples - start)
+
+
+def in_fixed_order(stacked: FloatArray) -> FloatArray:
+    """Sort clusters by what they hold, so that draws belong to them and not to their order.
+
+    Parameters
+    ----------
+    stacked : array, shape (sums, clusters)
+
+    Returns
+    -------
+    array, shape (sums, clusters)
+    """
+    return stacked[:, np.lexsort(stacked)]
