@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import KDTree
 
 from simkit.core.grid import FloatArray
 from simkit.correlation.normalised import ratio
@@ -103,36 +104,61 @@ def best_peaks(
     survivors = suppress(rough.position, rough.height, reaches)
     bounds = rough.height + _margin(rough.height, found.noise_sd)
 
-    def kept(rows: Indices, refine: Callable[[int], Peak | None]) -> list[Peak]:
+    slack = 2 * (found.grid.pixel_size + field.frame.image.pixel_size)
+
+    def exact_above(floor: float) -> list[Peak]:
+        rows = np.flatnonzero(bounds >= floor)
         return suppress_lazily(
             rough.position[rows],
             bounds[rows],
             reaches[rows],
-            slack=2 * (found.grid.pixel_size + field.frame.image.pixel_size),
-            refine=lambda j: refine(int(rows[j])),
+            slack=slack,
+            refine=lambda j: work.exact(int(rows[j]), floor=floor),
         )
 
     cut = level(rough.height[survivors])
     while True:
         floor = cut
-        peaks = kept(np.flatnonzero(bounds >= floor), functools.partial(work.exact, floor=floor))
+        peaks = exact_above(floor)
         below = rough.height[survivors[bounds[survivors] < floor]]
         cut = level(np.concatenate([[p.score for p in peaks], below]))
         # Peaks lower than the rough ones promised can lower the level below what was worked out.
         if cut >= floor:
             break
-    if low is None or cut == -np.inf:
-        return [p for p in peaks if p.score >= cut], cut
+    picks = [p for p in peaks if p.score >= cut]
+    if low is None:
+        return picks, cut
+    rest = survivors[_gaps(rough.position[survivors], peaks) > slack]
+    lowest = np.clip(low, *_nth(rough.height[rest], MOST_BELOW, FEWEST_BELOW))
+    lower = [work.near(int(i), below=cut) for i in rest[rough.height[rest] >= lowest]]
+    everything = peaks + [p for p in lower if p is not None]
+    return _apart(everything, reach)[: len(picks) + MOST_BELOW], cut
 
-    def lower(i: int) -> Peak | None:
-        exact = work.exact(i, floor=floor) if bounds[i] >= floor else None
-        return exact or work.near(i, below=cut)
 
-    picks = sum(p.score >= cut for p in peaks)
-    ranked = np.append(rough.height[survivors], np.zeros(picks + MOST_BELOW))
-    lowest = min(cut, np.clip(low, ranked[picks + MOST_BELOW - 1], ranked[picks + FEWEST_BELOW - 1]))
-    peaks = kept(np.flatnonzero((bounds >= floor) | (rough.height >= lowest)), lower)
-    return [p for p in peaks if p.score >= lowest][: picks + MOST_BELOW], cut
+def _nth(descending: FloatArray, *ranks: int) -> list[float]:
+    """Return the n-th value of a list for every n, 0 where it is shorter."""
+    return [float(descending[n - 1]) if n <= len(descending) else 0.0 for n in ranks]
+
+
+def _without_neighbours(peaks: list[Peak], reach: Sequence[float], ndim: int) -> list[Peak]:
+    scores = np.array([p.score for p in peaks])
+    reaches = np.array([reach[p.template] for p in peaks])
+    positions = np.array([p.position for p in peaks]).reshape(-1, ndim)
+    return [peaks[k] for k in suppress(positions, scores, reaches)]
+
+
+def _gaps(positions: FloatArray, peaks: Sequence[Peak]) -> FloatArray:
+    """Return how far every position is from the nearest peak."""
+    if not peaks:
+        return np.full(len(positions), np.inf)
+    return np.asarray(KDTree([p.position for p in peaks]).query(positions)[0])
+
+
+def _apart(peaks: Sequence[Peak], reach: Sequence[float]) -> list[Peak]:
+    if not peaks:
+        return []
+    positions, scores = np.array([p.position for p in peaks]), np.array([p.score for p in peaks])
+    return [peaks[i] for i in suppress(positions, scores, np.array([reach[p.template] for p in peaks]))]
 
 
 def _margin(score: FloatArray | float, noise_sd: float) -> FloatArray | float:
