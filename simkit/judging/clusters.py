@@ -97,7 +97,8 @@ def clusters_of(
 
 def _numbers(table: Table, number: Mapping[str, int]) -> Indices:
     """Return the number of each row's micrograph."""
-    return np.fromiter(map(number.__getitem__, table["micrograph"].tolist()), np.intp, len(table))
+    codes, texts = table.codes("micrograph")
+    return np.array([number[text] for text in texts], np.intp)[codes]
 
 
 def _spans(
