@@ -16,6 +16,7 @@ from simkit.core.random import stream
 from simkit.core.tables import Placements, Truth
 from simkit.engine import imaging
 from simkit.noise.base import Noise
+from simkit.psf.ctf import Ctf
 from simkit.scenario.spec import Scenario
 
 
@@ -140,9 +141,13 @@ def _joined(groups: list[Placements]) -> Placements:
 
 
 def truth_of(scenario: Scenario, realisation: Realisation) -> Truth:
-    """List the copies whose centres are within the image, with what makes each one hard."""
+    """List the copies whose centres are within the image, with what makes each one hard.
+
+    Columns that need the image's pixels are left to `difficulty.with_difficulty`.
+    """
     image = realisation.image
     overlaps = _overlaps(scenario, realisation)
+    defocus = _defocus(scenario)
     tables = []
     for name, copies in realisation.placements.items():
         inside = image.contains(*copies.positions(image.ndim))
@@ -162,6 +167,8 @@ def truth_of(scenario: Scenario, realisation: Realisation) -> Truth:
                     "k": kept.k,
                     "edge": _cut_by_border(scenario, kept, scenario.specimen[name].unit_cell.support),
                     "overlap": overlaps[name][inside],
+                    "border": _to_border(image, kept),
+                    "defocus": np.full(len(kept), defocus),
                 }
             )
         )
@@ -178,6 +185,21 @@ def _cut_by_border(scenario: Scenario, copies: Placements, support: float) -> Fl
         for index, n in zip(image.indices(*copies.positions(image.ndim)), image.shape, strict=True)
     ]
     return np.logical_or.reduce(near)
+
+
+def _to_border(image: Grid, copies: Placements) -> FloatArray:
+    """Return the distance in Å to the nearest outer edge of the image's pixels."""
+    ways = [
+        np.minimum(index + 0.5, n - 0.5 - index)
+        for index, n in zip(image.indices(*copies.positions(image.ndim)), image.shape, strict=True)
+    ]
+    return np.minimum.reduce(ways) * image.pixel_size
+
+
+def _defocus(scenario: Scenario) -> float:
+    """Return the mean defocus of the only electron lens in Å; NaN without one, and of several."""
+    lenses = [lens.defocus for lens in scenario.psf.values() if isinstance(lens, Ctf)]
+    return lenses[0] if len(lenses) == 1 else math.nan
 
 
 def _overlaps(scenario: Scenario, realisation: Realisation) -> dict[str, FloatArray]:

@@ -18,6 +18,7 @@ from simkit.core.grid import ComplexArray, FloatArray, Grid
 from simkit.core.random import stream
 from simkit.core.tables import Placements, as_micrograph
 from simkit.engine import imaging
+from simkit.engine.difficulty import Detection, with_difficulty
 from simkit.engine.realisation import Realisation, realise, truth_of
 from simkit.engine.results import Simulation, Value
 from simkit.scenario.spec import Scenario
@@ -54,6 +55,7 @@ def simulate_one(scenario: Scenario, replicate: int = 0) -> Simulation:
     _refuse_negative(scenario, values, ideal)
     pixels, spectrum = _detect(scenario, values, ideal)
     counts = any(member.counts for member in values.noise.values())
+    detection = Detection.of(values.noise, values.image, spectrum, level=float(ideal.mean()))
     return Simulation(
         micrograph=as_micrograph(
             pixels, values.image, values.name, "e⁻/pixel" if counts else "intensity", scenario=scenario.title
@@ -62,7 +64,9 @@ def simulate_one(scenario: Scenario, replicate: int = 0) -> Simulation:
         density=_cropped(density, values),
         transfer=imaging.transfer(scenario, values.image),
         noise_spectrum=spectrum,
-        truth=truth_of(scenario, values),
+        truth=with_difficulty(
+            scenario, truth_of(scenario, values), image=values.image, ideal=ideal, detection=detection
+        ),
         species=_records(scenario, values),
         facts=_facts(scenario, values, ideal, spectrum),
     )
