@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simkit.core.tables import Picks, Truth
+from simkit.matching.base import Match
 from simkit.matching.optimal import match, match_optimal
 from simkit.metric.base import Comparison
 from simkit.metric.detection import Detection
@@ -36,12 +37,20 @@ def brute_force(truths, picks, radius):
     return best
 
 
-def score(truths, picks, radius):
-    """Score points of one micrograph with the detection metric."""
+RATES = ("precision", "recall", "f1", "f_beta", "jaccard", "fdr")
+
+
+def compared(truths, picks, radius, **told):
+    """Compare points of one micrograph."""
     truth = Truth(micrograph=["m"] * len(truths), y=truths[:, 0], x=truths[:, 1])
     found = Picks(micrograph=["m"] * len(picks), y=picks[:, 0], x=picks[:, 1])
     pairs = match(truth, found, radius=radius)
-    return Detection().score(Comparison(truth, found, pairs, radius, {}))
+    return Comparison(truth, found, pairs, radius, {}, **told)
+
+
+def score(truths, picks, radius, **told):
+    """Score points of one micrograph with the detection metric."""
+    return Detection().score(compared(truths, picks, radius, **told))
 
 
 @LAWS
@@ -90,9 +99,11 @@ def test_counts_add_up_and_rates_are_shares(truths, picks, radius):
     found = score(truths, picks, radius)
     assert found["tp"] + found["fn"] == len(truths)
     assert found["tp"] + found["fp"] == len(picks)
-    assert min(found[name] for name in ("tp", "fp", "fn", "duplicates")) >= 0
+    assert min(found[name] for name in ("tp", "fp", "fn", "duplicates", "split", "merged")) >= 0
     assert found["duplicates"] <= found["fp"]
-    assert all(found[name] is None or 0 <= found[name] <= 1 for name in ("precision", "recall", "f1"))
+    assert (found["split"] > 0) == (found["duplicates"] > 0)
+    assert max(found["split"], found["merged"]) <= found["tp"]
+    assert all(found[name] is None or 0 <= found[name] <= 1 for name in RATES)
 
 
 @LAWS
@@ -128,3 +139,49 @@ def test_hits_grow_with_the_radius(truths, picks):
 def test_swapping_truth_and_picks_swaps_precision_and_recall(truths, picks, radius):
     one, other = score(truths, picks, radius), score(picks, truths, radius)
     assert (one["precision"], one["recall"], one["f1"]) == (other["recall"], other["precision"], other["f1"])
+
+
+@LAWS
+@given(many, many, radius)
+def test_swapping_truth_and_picks_swaps_split_and_merged(truths, picks, radius):
+    c = compared(truths, picks, radius)
+    names = ("micrograph", "y", "x")
+    # The same pairs the other way round: among equally good matchings another might be found.
+    swapped = Comparison(
+        Truth(**{name: c.picks[name] for name in names}),
+        Picks(**{name: c.truth[name] for name in names}),
+        Match(c.match.pick, c.match.truth, c.match.distance),
+        radius,
+        {},
+    )
+    one, other = Detection().score(c), Detection().score(swapped)
+    assert (one["split"], one["merged"]) == (other["merged"], other["split"])
+
+
+EXISTS = {  # (truths, picks) → the values that do not exist, as the docstring of detection_scores says
+    (True, True): set(),
+    (True, False): {"precision", "fdr"},
+    (False, True): {"recall"},
+    (False, False): {"precision", "recall", "f1", "f_beta", "jaccard", "fdr"},
+}
+
+
+@LAWS
+@given(few, few, radius, st.booleans(), st.sampled_from([None, 1e-4]))
+def test_the_table_of_what_does_not_exist_holds(truths, picks, radius, complete, area):
+    found = score(truths, picks, radius, complete=complete, area=area)
+    missing = set(EXISTS[len(truths) > 0, len(picks) > 0])
+    missing |= set() if complete else {"fp", "fdr"}
+    missing |= {"chance_matches"} if area is None else set()
+    assert {name for name, value in found.items() if value is None} == missing
+
+
+@LAWS
+@given(many, many, radius)
+def test_rates_agree_with_one_another(truths, picks, radius):
+    found = score(truths, picks, radius)
+    if found["fdr"] is not None:
+        assert np.isclose(found["fdr"], 1 - found["precision"], rtol=1e-12)
+    if found["f1"] is not None:
+        # Both count the same three numbers; Jaccard is F1 on another scale.
+        assert np.isclose(found["jaccard"], found["f1"] / (2 - found["f1"]), rtol=1e-12)
