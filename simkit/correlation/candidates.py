@@ -129,22 +129,16 @@ def best_peaks(
     if low is None:
         return picks, cut
     rest = survivors[_gaps(rough.position[survivors], peaks) > slack]
-    lowest = np.clip(low, *_nth(rough.height[rest], MOST_BELOW, FEWEST_BELOW))
+    most, fewest = (_nth(rough.height[rest], n) for n in (MOST_BELOW, FEWEST_BELOW))
+    lowest = min(max(low, most), fewest)
     lower = [work.near(int(i), below=cut) for i in rest[rough.height[rest] >= lowest]]
     everything = peaks + [p for p in lower if p is not None]
     return _apart(everything, reach)[: len(picks) + MOST_BELOW], cut
 
 
-def _nth(descending: FloatArray, *ranks: int) -> list[float]:
-    """Return the n-th value of a list for every n, 0 where it is shorter."""
-    return [float(descending[n - 1]) if n <= len(descending) else 0.0 for n in ranks]
-
-
-def _without_neighbours(peaks: list[Peak], reach: Sequence[float], ndim: int) -> list[Peak]:
-    scores = np.array([p.score for p in peaks])
-    reaches = np.array([reach[p.template] for p in peaks])
-    positions = np.array([p.position for p in peaks]).reshape(-1, ndim)
-    return [peaks[k] for k in suppress(positions, scores, reaches)]
+def _nth(descending: FloatArray, n: int) -> float:
+    """Return the n-th value of a list, 0 where it is shorter."""
+    return float(descending[n - 1]) if n <= len(descending) else 0.0
 
 
 def _gaps(positions: FloatArray, peaks: Sequence[Peak]) -> FloatArray:
@@ -196,9 +190,10 @@ class _Work:
         return self._standing(i, climb(self.field, self._probe(i), top.place, top.view, radius=2))
 
     def _standing(self, i: int, top: Summit | None) -> Peak | None:
-        peak = top and peak_at(self.field, self._probe(i), top, int(self.winner[i]))
-        allowed = peak and peak.score > 0 and self.may_stand(peak.position, peak.template)
-        return peak if allowed else None
+        if top is None or top.score <= 0:
+            return None
+        peak = peak_at(self.field, self._probe(i), top, int(self.winner[i]))
+        return peak if self.may_stand(peak.position, peak.template) else None
 
     def _summit(self, i: int) -> Summit | None:
         field, grid = self.field, self.found.grid

@@ -18,13 +18,21 @@ class Ghost:
     Attributes
     ----------
     template : str
-        The template that made most of the picks.
+        The template that found most. Of a solid's views only the one that found most is averaged.
     boxes : int
-        How many were averaged.
+        How many were averaged: all that the picker kept down to its low level, not its picks alone.
     average, reference : array, shape (ny, nx)
-        The average and the template at ψ = 0, both zero-mean and unit-energy.
+        The average and the template at its first angle, ψ = 0, both zero-mean and unit-energy.
     correlation : float
         Σ average · reference, in [−1, 1]; 0 is expected of boxes cut at random.
+
+    Notes
+    -----
+    Boxes are cut from the micrograph itself, whatever the picker made of it. Of noise with covariance C
+    those with a score s of the whitened filter C⁻¹t have the mean s·t/√(tᵀC⁻¹t): the template itself, not
+    the whitened one. Those of a plain correlation with t have the mean s·Ct/√(tᵀCt). In white noise, with
+    s in its standard deviations, the average of N boxes of n pixels correlates with t by about
+    s̄/√(s̄² + n/N).
     """
 
     template: str

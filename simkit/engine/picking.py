@@ -95,7 +95,7 @@ def pick_image(
     sight = Sight(
         pixels=pixels,
         grid=grid,
-        banks=[bank for t in (spec.templates or banks) for bank in banks[t]],
+        banks=searched_banks(scenario, picker, banks),
         spacing=_net_spacing(scenario),
         noise_spectrum=noise_spectrum if spec.oracle else None,
         mask=None,
@@ -111,6 +111,11 @@ def pick_image(
         picks=found.picks.replace(micrograph=[name] * len(found.picks)),
         candidates=found.candidates and found.candidates.replace(micrograph=[name] * len(found.candidates)),
     )
+
+
+def searched_banks(scenario: Scenario, picker: str, banks: Banks) -> list[TemplateBank]:
+    """Return the banks that a picker searches with, of all its templates, one for each view."""
+    return [bank for name in (scenario.pickers[picker].templates or banks) for bank in banks[name]]
 
 
 def _net_spacing(scenario: Scenario) -> float | None:

@@ -47,7 +47,7 @@ class Realisation:
 
 
 def realise(scenario: Scenario, replicate: int) -> Realisation:
-    """Draw the concrete values of one micrograph.
+    """Draw the concrete values of one micrograph; of noise alone no copy is placed.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def realise(scenario: Scenario, replicate: int) -> Realisation:
         replicate=replicate,
         image=image,
         grid=simulation_grid(scenario),
-        placements=_place(scenario, replicate),
+        placements=_nowhere(scenario) if scenario.null == "noise_only" else _place(scenario, replicate),
         noise=resolved_noise(scenario),
     )
 
@@ -96,6 +96,10 @@ def resolved_noise(scenario: Scenario) -> dict[str, Noise]:
 def _margin(scenario: Scenario) -> float:
     cells = [species.unit_cell.support for species in scenario.specimen.values()]
     return max(cells, default=0.0) + imaging.psf_support(scenario, scenario.image.grid)
+
+
+def _nowhere(scenario: Scenario) -> dict[str, Placements]:
+    return dict.fromkeys(scenario.specimen, Placements.at([], []))
 
 
 def _place(scenario: Scenario, replicate: int) -> dict[str, Placements]:

@@ -16,11 +16,12 @@ from simkit.core import fourier
 from simkit.core.errors import ScenarioError
 from simkit.core.grid import ComplexArray, FloatArray, Grid
 from simkit.core.random import stream
-from simkit.core.tables import Placements, as_micrograph
+from simkit.core.tables import Placements, Truth, as_micrograph
 from simkit.engine import imaging
 from simkit.engine.difficulty import Detection, with_difficulty
 from simkit.engine.realisation import Realisation, realise, truth_of
 from simkit.engine.results import Simulation, Value
+from simkit.engine.variants import without_phases
 from simkit.scenario.spec import Scenario
 from simkit.unit_cell.base import UnitCell
 
@@ -35,7 +36,7 @@ NEGATIVE_TOLERANCE = 1e-3
 
 
 def simulate_one(scenario: Scenario, replicate: int = 0) -> Simulation:
-    """Simulate one micrograph of a scenario.
+    """Simulate one micrograph of a scenario, or of its null variant, in whose truth nothing is.
 
     Parameters
     ----------
@@ -55,6 +56,8 @@ def simulate_one(scenario: Scenario, replicate: int = 0) -> Simulation:
     _refuse_negative(scenario, values, ideal)
     pixels, spectrum = _detect(scenario, values, ideal)
     counts = any(member.counts for member in values.noise.values())
+    if scenario.null == "phase_randomised":
+        pixels = without_phases(scenario, replicate, pixels)
     detection = Detection.of(values.noise, values.image, spectrum, level=float(ideal.mean()))
     return Simulation(
         micrograph=as_micrograph(
@@ -64,7 +67,9 @@ def simulate_one(scenario: Scenario, replicate: int = 0) -> Simulation:
         density=_cropped(density, values),
         transfer=imaging.transfer(scenario, values.image),
         noise_spectrum=spectrum,
-        truth=with_difficulty(
+        truth=Truth()
+        if scenario.null
+        else with_difficulty(
             scenario, truth_of(scenario, values), image=values.image, ideal=ideal, detection=detection
         ),
         species=_records(scenario, values),

@@ -1,0 +1,61 @@
+"""The null variants of a scenario: micrographs in which no particle is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from simkit.core import fourier
+from simkit.core.grid import FloatArray
+from simkit.core.random import stream
+from simkit.core.tables import Truth
+from simkit.correlation.padding import clean
+from simkit.engine.archive import Archive
+from simkit.engine.nulls import Variant
+from simkit.scenario.spec import Scenario
+
+
+def null_variants(scenario: Scenario) -> tuple[Variant, ...]:
+    """Return the variants that a run searches besides the scenario's own micrographs.
+
+    None unless picks are scored, of a scenario that is itself a null, or where `score.null_micrographs`
+    is 0. Noise alone can only be had of a simulation, and there only of one with noise.
+    """
+    if scenario.null or scenario.score is None or not scenario.pickers or not scenario.score.null_micrographs:
+        return ()
+    alone = scenario.micrographs is None and bool(scenario.noise)
+    return ("noise_only", "phase_randomised") if alone else ("phase_randomised",)
+
+
+def variant_of(scenario: Scenario, variant: Variant | None) -> Scenario:
+    """Return the scenario as one of its null variants, or as itself."""
+    return scenario.model_copy(update={"null": variant})
+
+
+def without_phases(scenario: Scenario, replicate: int, pixels: FloatArray) -> FloatArray:
+    """Draw the phases of a micrograph anew.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Its seed names the random stream.
+    replicate : int
+        Which micrograph, counted from 0.
+    pixels : array
+        Where one has no value, the mean of the others stands.
+
+    Returns
+    -------
+    array, float32
+        See `fourier.phase_randomised`.
+    """
+    values, finite = clean(pixels)
+    mean = float(np.mean(pixels, where=finite, dtype=np.float64)) if finite.any() else 0.0
+    rng = stream(scenario.seed, "null", "phase_randomised", replicate)
+    return (fourier.phase_randomised(values, rng) + mean).astype(np.float32)
+
+
+def without_particles(archive: Archive) -> Archive:
+    """Return real micrographs as they are once their phases are drawn anew: known to hold nothing."""
+    return replace(archive, truth=Truth(), judged=frozenset(archive.names), notices=())
