@@ -83,6 +83,15 @@ def test_no_drawn_p_is_zero():
     assert sign_flip(a, b, rates, seed=0, resamples=99)["recall"] == 1 / 100
 
 
+def test_a_flip_of_everything_ties_however_it_rounds():
+    """Only the flips of none and of all 7 differ as much as a and b do: p = 2 / 2⁷."""
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        truths = rng.uniform(5, 9, 7)
+        a, b = ({"tp": share * truths, "picks": truths, "truths": truths} for share in (0.9, 0.3))
+        assert sign_flip(a, b, rates, seed=0) == dict.fromkeys(METRICS, 2 / 128)
+
+
 def test_flips_that_leave_no_value_count_against_a_difference():
     """All picks of both lie in one cluster each: flipping one of the two leaves a picker without any."""
     a = {"tp": np.array([3.0, 0]), "picks": np.array([3.0, 0]), "truths": np.array([5.0, 5])}
