@@ -6,12 +6,10 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from simkit.core.errors import DataError, ScenarioError
+from simkit.core.errors import ScenarioError
 from simkit.core.symmetry import is_cyclic
-from simkit.io.formats import FORMATS
-from simkit.io.images import open_image
 from simkit.lattice.scattered import Scattered, most_that_fit
-from simkit.scenario.messages import suggestion
+from simkit.scenario.origin import origin
 from simkit.scenario.references import expectations, pickers, references, scored_classes
 from simkit.scenario.spec import Scenario
 from simkit.template.specimen import SpecimenTemplate
@@ -28,8 +26,7 @@ RESERVED = ("all", "knows", "oracle")
 def check(scenario: Scenario) -> list[ScenarioError]:
     """Return everything that cannot be right, each located from the scenario's root."""
     rules = (
-        _shape,
-        _micrographs,
+        origin,
         _dimensions,
         _pictures,
         _solids,
@@ -48,50 +45,6 @@ def check(scenario: Scenario) -> list[ScenarioError]:
 def doubts(scenario: Scenario) -> list[ScenarioError]:
     """Return what is probably not meant, each located from the scenario's root."""
     return [error for rule in (_radius, _finds, _lens_without_phase, _maps) for error in rule(scenario)]
-
-
-def _shape(scenario: Scenario) -> Errors:
-    if scenario.image.shape is not None or scenario.micrographs is not None:
-        return
-    for section in ("specimen", "background", "noise", "audit"):
-        if getattr(scenario, section):
-            yield ScenarioError(
-                "needs an image to simulate; give `image.shape: [rows, columns]`, or leave this out",
-                (section,),
-            )
-
-
-SIMULATED = ("specimen", "background", "noise", "audit")
-"""Sections that only a simulation has."""
-
-
-def _micrographs(scenario: Scenario) -> Errors:
-    real = scenario.micrographs
-    if real is None:
-        return
-    for section in SIMULATED:
-        if getattr(scenario, section):
-            yield ScenarioError("is of a simulation, and the micrographs are real; leave it out", (section,))
-    if scenario.image.shape is not None:
-        yield ScenarioError("the files say how large they are; leave it out", ("image", "shape"))
-    if scenario.replicates != 1:
-        yield ScenarioError("there are as many micrographs as files; leave it out", ("replicates",))
-    if real.pixel_size not in (None, scenario.image.pixel_size):
-        yield ScenarioError(
-            f"is {scenario.image.pixel_size:g} Å here, but {real.pixel_size:g} Å under `micrographs`",
-            ("image", "pixel_size"),
-        )
-    names = [form.name for form in FORMATS]
-    if real.truth is not None and real.truth.format not in (None, *names):
-        yield ScenarioError(
-            f"no coordinate format is called {real.truth.format!r}"
-            f"{suggestion(str(real.truth.format), names)}",
-            ("micrographs", "truth", "format"),
-        )
-    try:
-        open_image(real.files[0])
-    except DataError as error:
-        yield ScenarioError(str(error), ("micrographs", "files"))
 
 
 def _dimensions(scenario: Scenario) -> Errors:
@@ -226,7 +179,8 @@ def _packing(scenario: Scenario) -> Errors:
 
 def _score(scenario: Scenario) -> Errors:
     real = scenario.micrographs
-    if scenario.score is None or scenario.specimen or (real is not None and real.truth is not None):
+    known = scenario.specimen or scenario.null or (real is not None and real.truth is not None)
+    if scenario.score is None or known:
         return
     missing = "a specimen" if real is None else "`micrographs.truth`"
     yield ScenarioError(

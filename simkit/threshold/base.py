@@ -33,6 +33,13 @@ class SearchStatistics:
 class Threshold(Spec):
     """Where to cut."""
 
+    @property
+    def words(self) -> str:
+        """The policy in words, for reports: its kind, then its values with their names."""
+        values = self.model_dump(mode="json", exclude_none=True)
+        kind = values.pop("kind", type(self).__name__)
+        return ", ".join([kind, *(f"{name} {value}" for name, value in values.items())]).replace("_", " ")
+
     @abstractmethod
     def level(self, statistics: SearchStatistics) -> float:
         """Return the lowest score that is still a pick (inclusive); −∞ to keep every peak."""

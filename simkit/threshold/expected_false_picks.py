@@ -24,6 +24,11 @@ class ExpectedFalsePicks(Threshold):
     per_image: PositiveNumber
     """False picks to expect in an image without particles."""
 
+    @property
+    def words(self) -> str:
+        """See `Threshold.words`."""
+        return f"expected false picks, {self.per_image:g} per image"
+
     def level(self, statistics: SearchStatistics) -> float:
         """See `Threshold.level`."""
         return statistics.noise_sd * level_for(self.per_image, statistics.expected_above)

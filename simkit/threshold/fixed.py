@@ -16,6 +16,11 @@ class Fixed(Threshold):
     value: Number
     """Lowest score that is still a pick, in the picker's own scale."""
 
+    @property
+    def words(self) -> str:
+        """See `Threshold.words`."""
+        return f"fixed, {self.value:g}"
+
     def level(self, statistics: SearchStatistics) -> float:
         """See `Threshold.level`."""
         return self.value

@@ -29,6 +29,11 @@ class Top(Threshold):
     count: Count
     """Number of peaks to keep in each image."""
 
+    @property
+    def words(self) -> str:
+        """See `Threshold.words`."""
+        return f"top {self.count}"
+
     def level(self, statistics: SearchStatistics) -> float:
         """See `Threshold.level`: the score of the last peak that is kept."""
         return kth_largest(statistics.peaks, k=self.count)
