@@ -9,17 +9,32 @@ There is no header, so a program that found nothing writes a file without a byte
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from codecs import BOM_UTF8
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from simkit.core.errors import DataError
 from simkit.core.quantity import shortest
-from simkit.io.raw import RawPoints, coordinate, extent, finite, stated
+from simkit.io.cells import Block, Columns, blocks, spaced
+from simkit.io.raw import EXTENT, FINITE, POSITION, RawPoints, stated
 
 FILAMENT = frozenset({-1.0, -2.0})
 """Fifth columns by which EMAN1 marks start and end of a filament."""
+
+FEWEST = 4
+"""Words without which a line is no box."""
+
+
+COLUMNS = {
+    "x": POSITION,
+    "y": POSITION,
+    "width": EXTENT,
+    "height": EXTENT,
+    "the score": replace(FINITE, absent=""),
+}
+"""What the words of a line are, of which the last may be missing; more are passed over."""
 
 
 def read_box(file: Path) -> RawPoints:
@@ -30,25 +45,42 @@ def read_box(file: Path) -> RawPoints:
     DataError
         If a line is no box, or the lines are ends of filaments.
     """
-    rows = np.array(list(_boxes(file)), float).reshape(-1, 5)
-    x, y, width, height, score = rows.T
-    if len(rows) and set(score) == FILAMENT:
+    boxes = Columns(COLUMNS, bytes.decode)
+    with file.open("rb") as stream:
+        if stream.read(len(BOM_UTF8)) != BOM_UTF8:
+            stream.seek(0)
+        for block in blocks(stream):
+            if not _add_at_once(boxes, block):
+                _add_lines(boxes, block, str(file))
+    x, y, width, height, score = (boxes.numbers(name) for name in COLUMNS)
+    if set(np.unique(score)) == FILAMENT:
         raise DataError("its lines are starts and ends of filaments (-1 and -2), not boxes", str(file))
     return RawPoints(y=y, x=x, box=(height, width), score=score)
 
 
-def _boxes(file: Path) -> Iterator[tuple[float, ...]]:
-    name = str(file)
-    for line, text in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), start=1):
-        words = text.split()
-        if not words:
-            continue
-        if len(words) < 4:
-            raise DataError(f"a box is x, y, width and height, and here are {len(words)} words", name, line)
-        place = [coordinate(words[i], axis, name, line) for i, axis in enumerate("xy")]
-        sides = [extent(words[2 + i], side, name, line) for i, side in enumerate(("width", "height"))]
-        score = finite(words[4], "the score", name, line) if len(words) > 4 else np.nan
-        yield (*place, *sides, score)
+def _add_at_once(boxes: Columns, block: Block) -> bool:
+    """Read a block whose lines all have as many words; tell whether it was one."""
+    parted = spaced(block.text)
+    if parted is None:
+        return False
+    cells, lines = parted
+    place = dict(zip(COLUMNS, range(cells.width), strict=False))
+    return len(cells) == lines and cells.width >= FEWEST and boxes.add(cells, place)
+
+
+def _add_lines(boxes: Columns, block: Block, file: str) -> None:
+    """Read a block line by line; an empty one is none."""
+    rows, lines = [], []
+    for line, text in enumerate(block.text.decode().splitlines(), start=block.line):
+        if words := text.split():
+            if len(words) < FEWEST:
+                raise DataError(
+                    f"a box is x, y, width and height, and here are {len(words)} words", file, line
+                )
+            rows.append([*words, ""][: len(COLUMNS)])
+            lines.append(line)
+    by_column = zip(*rows, strict=True) if rows else [()] * len(COLUMNS)
+    boxes.add_rows(dict(zip(COLUMNS, by_column, strict=True)), file, lines)
 
 
 def write_box(raw: RawPoints) -> bytes:

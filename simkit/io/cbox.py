@@ -10,7 +10,7 @@ it writes STAR. ``_Angle`` is not read: in which sense it turns is nowhere said.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,9 @@ from simkit.core.errors import DataError
 from simkit.core.grid import FloatArray
 from simkit.core.quantity import shortest
 from simkit.io.box import read_box
-from simkit.io.raw import RawPoints, coordinate, extent, finite, stated
-from simkit.io.star import Loop, find_loop, read_document, write_tables
+from simkit.io.raw import EXTENT, FINITE, POSITION, RawPoints, stated
+from simkit.io.star import write_tables
+from simkit.io.star_table import StarTable, read_table
 
 NOTHING = "<NA>"
 
@@ -39,6 +40,17 @@ COLUMNS = (
 )
 
 
+WANTED = {
+    "CoordinateX": POSITION,
+    "CoordinateY": POSITION,
+    "CoordinateZ": None,
+    "Width": EXTENT,
+    "Height": EXTENT,
+    "Confidence": replace(FINITE, absent=NOTHING),
+}
+"""Columns that are read."""
+
+
 def read_cbox(file: Path) -> RawPoints:
     """Read boxes of either kind.
 
@@ -47,31 +59,28 @@ def read_cbox(file: Path) -> RawPoints:
     DataError
         If it is neither, damaged, or of a tomogram.
     """
-    if "data_" not in file.read_text(encoding="utf-8-sig"):
+    if b"data_" not in file.read_bytes():
         return read_box(file)
-    loop = find_loop(read_document(file), "_CoordinateX", file)
-    if loop is None:
+    rows = read_table(file, "CoordinateX", WANTED)
+    if rows is None:
         raise DataError("no table in it has the column CoordinateX; these are not boxes", str(file))
-    if any(text != NOTHING for text in loop.text("_CoordinateZ") or ()):
+    depths = rows.labels("CoordinateZ")
+    if depths is not None and set(depths.names) - {NOTHING}:
         raise DataError("these boxes are three-dimensional; simkit reads those of images", str(file))
-    sides = _column(loop, "_Height", extent), _column(loop, "_Width", extent)
     return RawPoints(
-        y=_column(loop, "_CoordinateY", coordinate),
-        x=_column(loop, "_CoordinateX", coordinate),
-        box=sides,
-        score=loop.parsed("_Confidence", _optional),
+        y=_column(rows, "CoordinateY"),
+        x=_column(rows, "CoordinateX"),
+        box=(_column(rows, "Height"), _column(rows, "Width")),
+        score=rows.numbers("Confidence"),
     )
 
 
-def _column(loop: Loop, tag: str, parse: Callable[..., float]) -> FloatArray:
-    values = loop.parsed(tag, parse)
+def _column(rows: StarTable, tag: str) -> FloatArray:
+    values = rows.numbers(tag)
     if values is None:
-        raise DataError(f"the column {tag[1:]} is missing", str(loop.file), loop.line)
+        there = f"it has {', '.join(rows.tags)}"
+        raise DataError(f"the column {tag} is missing; {there}", str(rows.file), rows.line)
     return values
-
-
-def _optional(text: str, name: str, file: str) -> float:
-    return np.nan if text == NOTHING else finite(text, name, file)
 
 
 def write_cbox(raw: RawPoints) -> bytes:

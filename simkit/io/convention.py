@@ -18,6 +18,7 @@ import numpy as np
 
 from simkit.core.errors import DataError
 from simkit.core.grid import FloatArray
+from simkit.core.labels import Labels
 from simkit.core.quantity import wrap_angle
 from simkit.core.tables import Picks, Truth
 from simkit.io.frames import CoordinateFrame
@@ -111,7 +112,8 @@ def to_picks(raw: RawPoints, form: Format, frame: CoordinateFrame, file: str) ->
         If something is left open that is needed.
     """
     unit = raw.unit or form.unit
-    psi = form.psi_sign * raw.psi if raw.psi is not None and form.psi_sign else np.full(len(raw), np.nan)
+    nowhere = np.broadcast_to(np.nan, len(raw))
+    psi = form.psi_sign * raw.psi if raw.psi is not None and form.psi_sign else nowhere
     columns: dict[str, Any] = {"score": raw.score, "rot": raw.rot, "tilt": raw.tilt}
     columns |= {"class": _class_names(raw, form), "template": raw.template, "micrograph": raw.micrograph}
     if (unit == "Å" and frame.is_trivial) or not len(raw):
@@ -128,7 +130,8 @@ def to_picks(raw: RawPoints, form: Format, frame: CoordinateFrame, file: str) ->
         y, x = y * scale, x * scale
         if frame.orientation != "upright":
             columns |= {"rot": None, "tilt": None}  # those of a mirror image are not the particle's
-    columns["psi"] = psi if form.psi_sign == 1 and frame.orientation == "upright" else wrap_angle(psi)
+    if psi is not nowhere:
+        columns["psi"] = psi if form.psi_sign == 1 and frame.orientation == "upright" else wrap_angle(psi)
     return Picks(y=y, x=x, **{name: value for name, value in columns.items() if value is not None})
 
 
@@ -178,8 +181,9 @@ def _class_names(raw: RawPoints, form: Format) -> Sequence[str] | None:
     """Return classes by name, or where numbers are all there is counted from 1; below: none."""
     if raw.class_ is not None or raw.number is None or form.first_class is None:
         return raw.class_
-    counted = np.nan_to_num(raw.number - form.first_class + 1, nan=0.0)
-    return [f"{number:.0f}" if number > 0 else "" for number in counted]
+    numbers, codes = np.unique(np.nan_to_num(raw.number, nan=-math.inf), return_inverse=True)
+    counted = (numbers - form.first_class + 1).tolist()
+    return Labels.coded(codes, [f"{number:.0f}" if number > 0 else "" for number in counted])
 
 
 def to_raw(

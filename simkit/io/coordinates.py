@@ -70,7 +70,7 @@ def _read_listed(file: Path, frame: CoordinateFrame) -> Picks:
     tables = []
     for micrograph, name in listed_files(file).items():
         table = read_coordinates(in_project(file, name), frame=frame)
-        tables.append(table.replace(micrograph=[micrograph] * len(table)))
+        tables.append(table.replace(micrograph=micrograph))
     return Picks.concat(tables)
 
 
@@ -108,7 +108,7 @@ def read_coordinate_set(
 
 
 def _about(table: Picks, name: str) -> Picks:
-    return table if any(table["micrograph"].tolist()) else table.replace(micrograph=[name] * len(table))
+    return table if any(table.codes("micrograph")[1]) else table.replace(micrograph=name)
 
 
 def coordinate_files(

@@ -12,17 +12,18 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from simkit.core.errors import DataError
-from simkit.core.grid import FloatArray
 from simkit.core.quantity import shortest
 from simkit.core.tables import Picks, Table, Truth
-from simkit.io.raw import RawPoints, coordinate, finite
+from simkit.io.delimited import read_columns, read_header
+from simkit.io.raw import FINITE, POSITION, RawPoints
 
 SUFFIX = {"": "", "Å": "_A", "°": "_deg"}
 """What a column's unit adds to its header; ASCII, so that every program can name the column."""
@@ -42,6 +43,13 @@ POSITIONS: tuple[tuple[dict[str, str], Literal["pixel", "Å"]], ...] = (
     ({"y": "Y-Coordinate", "x": "X-Coordinate"}, "pixel"),
 )
 """Names of the columns with positions, and what they count."""
+
+NUMBERS = ("psi_deg", "rot_deg", "tilt_deg", "score")
+TEXTS = ("micrograph", "class", "template")
+"""What is read besides positions, where it is there."""
+
+OPTIONAL = replace(FINITE, absent="")
+"""A number whose cell may be empty."""
 
 
 def table_csv(table: Table, *, ndim: int = 2, separator: str = ",") -> str:
@@ -99,63 +107,32 @@ def read_csv(file: Path) -> RawPoints:
     DataError
         If the positions' unit is open or a row is damaged.
     """
-    header, rows = read_rows(file)
-    columns, unit = _positions(header, str(file))
-
-    def numbers(name: str, parse: Callable[..., float] = _optional) -> FloatArray | None:
-        if name not in header:
-            return None
-        return np.array([parse(row[name], name, str(file), line) for line, row in rows], float)
-
-    def texts(name: str) -> list[str] | None:
-        return [row[name] for _, row in rows] if name in header else None
-
-    x, y = (numbers(columns[axis], coordinate) if axis in columns else None for axis in "xy")
-    absent = np.full(len(rows), np.nan)
+    header = read_header(file)
+    place, unit = _positions(header.names, str(file))
+    numbers = dict.fromkeys(place.values(), POSITION)
+    numbers |= {
+        name: OPTIONAL for name in ("psi_deg", "rot_deg", "tilt_deg", "score") if name in header.names
+    }
+    texts = [name for name in ("micrograph", "class", "template") if name in header.names]
+    rows = read_columns(header, {**numbers, **dict.fromkeys(texts)})
+    of = {name: rows.numbers(name) for name in numbers}
+    said = {name: rows.labels(name) for name in texts}
+    x = of[place["x"]]
     return RawPoints(
-        y=absent if y is None else y,
-        x=absent if x is None else x,
-        psi=numbers("psi_deg"),
-        rot=numbers("rot_deg"),
-        tilt=numbers("tilt_deg"),
-        score=numbers("score"),
+        y=of[place["y"]] if "y" in place else np.broadcast_to(np.nan, x.shape),
+        x=x,
+        psi=of.get("psi_deg"),
+        rot=of.get("rot_deg"),
+        tilt=of.get("tilt_deg"),
+        score=of.get("score"),
         unit=unit,
-        micrograph=texts("micrograph"),
-        class_=texts("class"),
-        template=texts("template"),
+        micrograph=said.get("micrograph"),
+        class_=said.get("class"),
+        template=said.get("template"),
     )
 
 
-def read_rows(file: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """Read a table with a header.
-
-    Returns
-    -------
-    header : list of str
-        Names of the columns.
-    rows : list of (int, dict)
-        Line and cells of every row that has any.
-
-    Raises
-    ------
-    DataError
-        If it is no table, or a row has more or fewer cells than the header.
-    """
-    with file.open(encoding="utf-8-sig", newline="") as stream:
-        first = stream.readline()
-        stream.seek(0)
-        separator = max(",;\t", key=first.count)
-        reader = csv.reader(stream, delimiter=separator, skipinitialspace=separator != "\t")
-        try:
-            header = [cell.strip() for cell in next(reader, [])]
-            if doubled := sorted({name for name in header if name and header.count(name) > 1}):
-                raise DataError(f"the header names {', '.join(doubled)} more than once", str(file), 1)
-            return header, list(_rows(reader, header, str(file)))
-        except csv.Error as error:
-            raise DataError(f"not a CSV table ({error})", str(file), reader.line_num) from error
-
-
-def _positions(header: list[str], file: str) -> tuple[dict[str, str], Literal["pixel", "Å"]]:
+def _positions(header: Sequence[str], file: str) -> tuple[dict[str, str], Literal["pixel", "Å"]]:
     """Return the column of every axis that there is, and what they count."""
     for names, unit in POSITIONS:
         columns = {axis: name for axis, name in names.items() if name in header}
@@ -165,18 +142,3 @@ def _positions(header: list[str], file: str) -> tuple[dict[str, str], Literal["p
         raise DataError("the header does not say the unit of x and y; write x_px,y_px or x_A,y_A", file, 1)
     found = f"this has {', '.join(header)}" if any(header) else "this is empty"
     raise DataError(f"the first line must name the columns x_px,y_px or x_A,y_A; {found}", file, 1)
-
-
-def _rows(reader: Any, header: list[str], file: str) -> Iterator[tuple[int, dict[str, str]]]:
-    for cells in reader:
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) != len(header):
-            raise DataError(
-                f"{len(cells)} cells under a header of {len(header)} columns", file, reader.line_num
-            )
-        yield reader.line_num, dict(zip(header, (cell.strip() for cell in cells), strict=True))
-
-
-def _optional(text: str, column: str, file: str, line: int) -> float:
-    return finite(text, column, file, line) if text else math.nan

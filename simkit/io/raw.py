@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -36,7 +37,7 @@ class RawPoints:
     number : array, optional
         Number of the class, NaN where one does not exist.
     class_, template, micrograph : sequence of str, optional
-        Names.
+        Names; where there may be many rows, `Labels`.
     mirror : array of bool, optional
         Only in what simkit writes itself.
     pixel_size : float or array, optional
@@ -116,3 +117,42 @@ def extent(text: Any, name: str, file: str, line: int | None = None) -> float:
     if value < 0:
         raise DataError(f"{name} is {text}; the side of a box cannot be negative", file, line)
     return value
+
+
+@dataclass(frozen=True)
+class Number:
+    """How a column of numbers is read: a cell, with an error that says all, or a million of them.
+
+    Attributes
+    ----------
+    read : callable
+        `finite`, `coordinate` or `extent`.
+    lowest, highest : float
+        Between which `read` has no objection.
+    absent : str or None
+        What stands for a value that does not exist; it is read as NaN.
+    """
+
+    read: Callable[..., float]
+    lowest: float = -sys.float_info.max
+    highest: float = sys.float_info.max
+    absent: str | None = None
+
+    def one(self, text: Any, name: str, file: str, line: int | None = None) -> float:
+        """Read a cell; see `finite` for the arguments and what is raised."""
+        return math.nan if text == self.absent else self.read(text, name, file, line)
+
+    def all(self, cells: npt.NDArray[np.bytes_]) -> FloatArray | None:
+        """Read many cells; None if `one` may object to some of them."""
+        missing = np.zeros(len(cells), bool) if self.absent is None else cells == self.absent.encode()
+        try:
+            values = np.where(missing, b"nan", cells).astype(float)
+        except ValueError:
+            return None
+        fine = missing | ((self.lowest <= values) & (values <= self.highest))
+        return values if fine.all() else None
+
+
+FINITE = Number(finite)
+POSITION = Number(coordinate, -LARGEST, LARGEST)
+EXTENT = Number(extent, 0.0, LARGEST)

@@ -32,19 +32,40 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from gemmi import cif
 
 from simkit.core.errors import DataError
 from simkit.core.grid import FloatArray
 from simkit.core.quantity import shortest
-from simkit.io.raw import RawPoints, coordinate
-from simkit.io.star import ABSENT, Loop, find_loop, read_document, word, write_tables
+from simkit.io.raw import FINITE, POSITION, Number, RawPoints
+from simkit.io.star import ABSENT, find_loop, read_document, word, write_tables
+from simkit.io.star_table import StarTable, read_table
 
 PIXEL_SIZES = ("_rlnMicrographPixelSize", "_rlnMicrographOriginalPixelSize")
 """Where an optics group says the size of the pixels that positions count, the best first."""
 
 DECIMALS = 6
 """Decimals of positions (px) and angles (°): they read back within 1e-6."""
+
+
+WANTED: dict[str, Number | None] = {
+    "rlnCoordinateX": POSITION,
+    "rlnCoordinateY": POSITION,
+    **dict.fromkeys(
+        (
+            "rlnCoordinateZ",
+            "rlnAnglePsi",
+            "rlnAngleRot",
+            "rlnAngleTilt",
+            "rlnAutopickFigureOfMerit",
+            "rlnClassNumber",
+            "rlnDetectorPixelSize",
+            "rlnMagnification",
+        ),
+        FINITE,
+    ),
+    **dict.fromkeys(("rlnMicrographName", "rlnOpticsGroup", "simkitClass", "simkitTemplate")),
+}
+"""Columns that are read, where they are there: numbers, or text."""
 
 
 def read_star(file: Path) -> RawPoints:
@@ -55,26 +76,28 @@ def read_star(file: Path) -> RawPoints:
     DataError
         If there are no positions, or a value is no number.
     """
-    document = read_document(file)
-    rows = find_loop(document, "_rlnCoordinateX", file)
+    rows = read_table(file, "rlnCoordinateX", WANTED)
     if rows is None:
-        raise DataError("no table in it has the column rlnCoordinateX; these are not coordinates", str(file))
-    if (depth := rows.numbers("_rlnCoordinateZ")) is not None and depth.any():
+        raise DataError(
+            "no table in it has the columns rlnCoordinateX and rlnCoordinateY; these are not coordinates",
+            str(file),
+        )
+    if (depth := _numbers(rows, "rlnCoordinateZ")) is not None and depth.any():
         raise DataError(
             "these points are three-dimensional; simkit reads those of images", str(file), rows.line
         )
     return RawPoints(
-        y=_position(rows, "_rlnCoordinateY"),
-        x=_position(rows, "_rlnCoordinateX"),
-        psi=rows.numbers("_rlnAnglePsi"),
-        rot=rows.numbers("_rlnAngleRot"),
-        tilt=rows.numbers("_rlnAngleTilt"),
-        score=rows.numbers("_rlnAutopickFigureOfMerit"),
-        number=rows.numbers("_rlnClassNumber"),
-        class_=rows.text("_simkitClass"),
-        template=rows.text("_simkitTemplate"),
-        micrograph=rows.text("_rlnMicrographName"),
-        pixel_size=_pixel_size(document, rows),
+        y=_position(rows, "rlnCoordinateY"),
+        x=_position(rows, "rlnCoordinateX"),
+        psi=_numbers(rows, "rlnAnglePsi"),
+        rot=_numbers(rows, "rlnAngleRot"),
+        tilt=_numbers(rows, "rlnAngleTilt"),
+        score=_numbers(rows, "rlnAutopickFigureOfMerit"),
+        number=_numbers(rows, "rlnClassNumber"),
+        class_=rows.labels("simkitClass"),
+        template=rows.labels("simkitTemplate"),
+        micrograph=rows.labels("rlnMicrographName"),
+        pixel_size=_pixel_size(rows),
     )
 
 
@@ -126,46 +149,53 @@ def in_project(file: Path, name: str) -> Path:
     return found
 
 
-def _position(rows: Loop, tag: str) -> FloatArray:
-    pixels = rows.numbers(tag, coordinate)
+def _numbers(rows: StarTable, tag: str) -> FloatArray | None:
+    """Return a column, NaN where RELION marks a value as absent; None without the column."""
+    values = rows.numbers(tag)
+    return None if values is None else np.where(values == ABSENT, np.nan, values)
+
+
+def _position(rows: StarTable, tag: str) -> FloatArray:
+    pixels = _numbers(rows, tag)
     if pixels is None:
-        raise DataError(f"the column {tag[1:]} is missing", str(rows.file), rows.line)
-    if np.isnan(pixels).any():
-        row = int(np.argmax(np.isnan(pixels)))
-        raise DataError(f"{tag[1:]} is absent ({ABSENT:g})", str(rows.file), rows.line_of(row))
+        there = f"it has {', '.join(rows.tags)}"
+        raise DataError(f"the column {tag} is missing; {there}", str(rows.file), rows.line)
+    if (absent := np.isnan(pixels)).any():
+        line = rows.line_of(int(np.argmax(absent)))
+        raise DataError(f"{tag} is absent ({ABSENT:g})", str(rows.file), line)
     return pixels
 
 
-def _pixel_size(document: cif.Document, rows: Loop) -> FloatArray | float | None:
+def _pixel_size(rows: StarTable) -> FloatArray | float | None:
     """Return Å per pixel of the micrographs: one number, one a row where groups differ, or None."""
-    sizes = _optics_groups(document, rows.file)
+    sizes = _optics_groups(rows)
     if len(set(sizes.values())) == 1:
         return next(iter(sizes.values()))
-    groups = rows.text("_rlnOpticsGroup")
+    groups = rows.labels("rlnOpticsGroup")
     if not sizes or groups is None:
         return _detector_pixel_size(rows)
-    for row, group in enumerate(groups):
-        if group not in sizes:
-            raise DataError(f"there is no optics group {group}", str(rows.file), rows.line_of(row))
-    return np.array([sizes[group] for group in groups], float)
+    if strange := [group for group in groups.names if group not in sizes]:
+        row = int(np.argmax(groups.among(strange)))
+        raise DataError(f"there is no optics group {groups[row]}", str(rows.file), rows.line_of(row))
+    return np.array([sizes[group] for group in groups.names], float)[groups.codes]
 
 
-def _optics_groups(document: cif.Document, file: Path) -> dict[str, float]:
+def _optics_groups(rows: StarTable) -> dict[str, float]:
     """Return optics group → Å per pixel of its micrographs; empty where the file does not say."""
     for tag in PIXEL_SIZES:
-        rows = find_loop(document, tag, file)
-        if rows is None or (sizes := rows.numbers(tag)) is None or not (sizes > 0).all():
+        optics = find_loop(rows.document, tag, rows.file)
+        if optics is None or (sizes := optics.numbers(tag)) is None or not (sizes > 0).all():
             continue
-        if (groups := rows.text("_rlnOpticsGroup")) is not None:
+        if (groups := optics.text("_rlnOpticsGroup")) is not None:
             return dict(zip(groups, sizes.tolist(), strict=True))
     return {}
 
 
-def _detector_pixel_size(rows: Loop) -> FloatArray | None:
+def _detector_pixel_size(rows: StarTable) -> FloatArray | None:
     """Return Å per pixel as RELION had it before 3.1: µm on the detector ÷ magnification."""
-    if "_rlnImageName" in rows.loop.tags:
+    if "rlnImageName" in rows.tags:
         return None
-    detector, magnification = rows.numbers("_rlnDetectorPixelSize"), rows.numbers("_rlnMagnification")
+    detector, magnification = _numbers(rows, "rlnDetectorPixelSize"), _numbers(rows, "rlnMagnification")
     if detector is None or magnification is None or not ((detector > 0) & (magnification > 0)).all():
         return None
     return 1e4 * detector / magnification

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,18 +28,28 @@ def read_document(file: Path) -> cif.Document:
     DataError
         If it is none.
     """
-    text = file.read_text(encoding="utf-8-sig")
+    return parse_document(file.read_text(encoding="utf-8-sig"), file)
+
+
+def parse_document(text: str, file: Path, line_of: Callable[[int], int] = lambda line: line) -> cif.Document:
+    """Parse the text of a STAR file, whose lines are those of the file by `line_of`.
+
+    Raises
+    ------
+    DataError
+        If it is none.
+    """
     try:
         return cif.read_string(text)
     except (ValueError, RuntimeError, IndexError) as error:
         found = re.match(r"string:(\d+):\S*\s*(.*)", str(error), re.DOTALL)
-        line, reason = (int(found[1]), found[2]) if found else (None, str(error))
+        line, reason = (line_of(int(found[1])), found[2]) if found else (None, str(error))
         raise DataError(f"not a STAR file ({reason})", str(file), line) from error
 
 
 @dataclass(frozen=True)
 class Loop:
-    """A table of a file, by column."""
+    """A table of a file, by column; for ten million rows see `simkit.io.star_table`."""
 
     file: Path
     loop: cif.Loop
@@ -59,34 +70,22 @@ class Loop:
         """All cells, row by row: gemmi copies them anew every time they are asked for."""
         return list(self.loop.values)
 
-    def numbers(self, tag: str, parse: Callable[..., float] = finite) -> FloatArray | None:
+    def numbers(self, tag: str) -> FloatArray | None:
         """Return a column of numbers, NaN where RELION marks a value as absent; None without the column."""
-        values = self.parsed(tag, parse)
-        return None if values is None else np.where(values == ABSENT, np.nan, values)
-
-    def parsed(self, tag: str, parse: Callable[..., float]) -> FloatArray | None:
-        """Read a column, each text as ``parse(text, name, file)`` does; None without the column."""
         texts = self.text(tag)
         if texts is None:
             return None
-        values, row = np.empty(len(texts)), 0
-        name, file = tag[1:], str(self.file)
-        try:
-            for row, text in enumerate(texts):
-                values[row] = parse(text, name, file)
-        except DataError as error:
-            raise DataError(error.message, file, self.line_of(row)) from error
-        return values
+        lines = self.lines_in(self.file.read_text(encoding="utf-8-sig"))
+        pairs = zip(texts, lines, strict=True)
+        values = np.array([finite(text, tag[1:], str(self.file), line) for text, line in pairs], float)
+        return np.where(values == ABSENT, np.nan, values)
 
-    def line_of(self, row: int) -> int | None:
-        """Return the line of a row: gemmi remembers only that of `loop_`, and every row has one line."""
-        lines = self.file.read_text(encoding="utf-8-sig").splitlines()
-        filled = [
-            number
-            for number, line in enumerate(lines[self.line :], start=self.line + 1)
-            if (bare := line.strip()) and not bare.startswith(("_", "#"))
-        ]
-        return filled[row] if row < len(filled) else None
+    def lines_in(self, text: str) -> list[int | None]:
+        """Return the line of every row: gemmi remembers only that of `loop_`, and every row has one line."""
+        lines = enumerate(text.split("\n")[self.line :], start=self.line + 1)
+        filled = (n for n, line in lines if (bare := line.strip()) and not bare.startswith(("_", "#")))
+        found: list[int | None] = list(itertools.islice(filled, len(self)))
+        return found + [None] * (len(self) - len(found))
 
 
 def find_loop(document: cif.Document, tag: str, file: Path) -> Loop | None:

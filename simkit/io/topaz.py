@@ -6,16 +6,16 @@ the logit of a particle. Image names have no suffix.
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
 
 from simkit.core.errors import DataError
 from simkit.core.quantity import shortest
-from simkit.io.csv_tables import read_rows
+from simkit.io.csv_tables import OPTIONAL
+from simkit.io.delimited import read_columns, read_header
 from simkit.io.names import stem
-from simkit.io.raw import RawPoints, coordinate, finite
+from simkit.io.raw import POSITION, RawPoints
 
 HEADER = ("image_name", "x_coord", "y_coord", "score")
 
@@ -28,24 +28,21 @@ def read_topaz(file: Path) -> RawPoints:
     DataError
         If the columns are others, or a row is damaged.
     """
-    header, rows = read_rows(file)
-    if missing := [name for name in HEADER[:3] if name not in header]:
-        raise DataError(f"the header lacks {', '.join(missing)}; this is not from topaz", str(file), 1)
-    if "z_coord" in header:
+    header = read_header(file)
+    if missing := [name for name in HEADER[:3] if name not in header.names]:
+        there = ", ".join(header.names)
+        raise DataError(
+            f"the header lacks {', '.join(missing)}; this is not from topaz, it has {there}", str(file), 1
+        )
+    if "z_coord" in header.names:
         raise DataError("these points are three-dimensional; simkit reads those of images", str(file), 1)
-    columns = {
-        name: np.array([coordinate(row[name], name, str(file), line) for line, row in rows], float)
-        for name in HEADER[1:3]
-    }
-    scores = [
-        finite(text, "score", str(file), line) if (text := row.get("score", "")) else math.nan
-        for line, row in rows
-    ]
+    scored = {"score": OPTIONAL} if "score" in header.names else {}
+    rows = read_columns(header, {"image_name": None, **dict.fromkeys(HEADER[1:3], POSITION), **scored})
     return RawPoints(
-        y=columns["y_coord"],
-        x=columns["x_coord"],
-        score=np.array(scores, float),
-        micrograph=[row["image_name"] for _, row in rows],
+        y=rows.numbers("y_coord"),
+        x=rows.numbers("x_coord"),
+        score=rows.numbers("score") if scored else None,
+        micrograph=rows.labels("image_name"),
     )
 
 
