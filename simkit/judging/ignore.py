@@ -140,7 +140,7 @@ def border_distance(
 
 
 def in_mask(y: npt.ArrayLike, x: npt.ArrayLike, mask: npt.NDArray[np.generic], pixel_size: float) -> Mask:
-    """Tell which points lie on a pixel where a mask is 0: there nothing is judged.
+    """Tell which points lie on a pixel where a mask is not 0: only they are judged.
 
     Parameters
     ----------
@@ -154,12 +154,11 @@ def in_mask(y: npt.ArrayLike, x: npt.ArrayLike, mask: npt.NDArray[np.generic], p
     Returns
     -------
     array of bool, shape (n,)
-        False for a point on no pixel: there the mask says nothing.
+        False for a point on no pixel.
     """
     positions = (np.asarray(y, float), np.asarray(x, float))[-mask.ndim :]
     grid = Grid(mask.shape, pixel_size)
     inside = grid.contains(*positions)
     pixel = tuple(np.floor(index[inside] + 0.5).astype(np.intp) for index in grid.indices(*positions))
-    masked = np.zeros(inside.shape, bool)
-    masked[inside] = mask[pixel] == 0
-    return masked
+    inside[inside] = mask[pixel] != 0
+    return inside

@@ -134,10 +134,10 @@ def test_the_border_is_the_edge_of_the_outermost_pixels():
 def test_a_mask_is_read_at_the_pixel_that_a_point_lies_on():
     mask = np.array([[0, 1, 7], [1, 1, 0]])
     y = [0.0, 0.99, 0.99, 1.0, 2.9, 2.9, 3.0, np.nan]
-    x = [0.0, 0.99, 1.0, 0.0, 4.0, 5.0, 4.0, 0.0]  # pixels of 2 Å: pixel 1 begins at 1 Å
-    expected = [True, True, False, False, True, False, False, False]
+    x = [0.0, 0.99, 1.0, 0.0, 4.0, 2.9, 2.9, 0.0]  # pixels of 2 Å: pixel 1 begins at 1 Å and ends at 3 Å
+    expected = [False, False, True, True, False, True, False, False]
     np.testing.assert_array_equal(in_mask(y, x, mask, 2.0), expected)
-    np.testing.assert_array_equal(in_mask([np.nan] * 2, [0.0, 4.0], mask[1], 2.0), [False, True])
+    np.testing.assert_array_equal(in_mask([np.nan] * 2, [0.0, 4.0], mask[1], 2.0), [True, False])
 
 
 place = st.tuples(st.integers(0, 12), st.integers(0, 12))
