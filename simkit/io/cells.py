@@ -65,7 +65,8 @@ def blocks(stream: BinaryIO, *, line: int = 1, size: int = BLOCK, quote: bytes =
     while text := stream.read(size) + stream.readline():
         while quote and text.count(quote) % 2 and (more := stream.read(len(text)) + stream.readline()):
             text += more
-        text = text.replace(b"\r\n", b"\n")
+        if b"\r" in text:
+            text = text.replace(b"\r\n", b"\n")
         yield Block(text if text.endswith(b"\n") else text + b"\n", line)
         line += text.count(b"\n") + text.count(b"\r")
 

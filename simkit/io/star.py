@@ -75,9 +75,13 @@ class Loop:
         texts = self.text(tag)
         if texts is None:
             return None
-        lines = self.lines_in(self.file.read_text(encoding="utf-8-sig"))
-        pairs = zip(texts, lines, strict=True)
-        values = np.array([finite(text, tag[1:], str(self.file), line) for text, line in pairs], float)
+        values, name, file = np.empty(len(texts)), tag[1:], str(self.file)
+        for row, text in enumerate(texts):
+            try:
+                values[row] = finite(text, name, file)
+            except DataError as error:
+                line = self.lines_in(self.file.read_text(encoding="utf-8-sig"))[row]
+                raise DataError(error.message, file, line) from error
         return np.where(values == ABSENT, np.nan, values)
 
     def lines_in(self, text: str) -> list[int | None]:
