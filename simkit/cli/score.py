@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simkit.cli import verdict
-from simkit.cli.manners import AsJson, Debug, aligned, emit_json, friendly, length, note, point_group
+from simkit.cli import score_tables
+from simkit.cli.manners import AsJson, Debug, emit_json, friendly, length, note, point_group
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from simkit.core.grid import Grid
     from simkit.core.tables import Picks, Truth
-    from simkit.engine.results import Value
+    from simkit.engine.scoring import Answer, Setting
     from simkit.io.coordinates import CoordinateFrame
+    from simkit.io.sides import Side
 
 
 class Frame(StrEnum):
@@ -31,13 +31,24 @@ class Frame(StrEnum):
     TRANSPOSED = "transposed"
 
 
+class Rule(StrEnum):
+    """How picks are matched with truths."""
+
+    OPTIMAL = "optimal"
+    SCORE_GREEDY = "score_greedy"
+    CLOSEST_GREEDY = "closest_greedy"
+    STABLE = "stable"
+
+
 @friendly
 def score(
-    picks: Annotated[
-        Path,
-        typer.Argument(metavar="PICKS", help="Coordinates to judge: a file, a folder or a quoted pattern."),
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PICKS... TRUTH",
+            help="Coordinates to judge, each a file, folder or quoted pattern; last those that are right.",
+        ),
     ],
-    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="Coordinates that are right, likewise.")],
     radius: Annotated[
         float,
         typer.Option(
@@ -59,7 +70,10 @@ def score(
     height: Annotated[
         int | None,
         typer.Option(
-            "--height", min=1, metavar="PIXELS", help="Of the micrographs, unbinned; for flipped-y."
+            "--height",
+            min=1,
+            metavar="PIXELS",
+            help="Of the micrographs, unbinned; for flipped-y, and with --width for rates per area.",
         ),
     ] = None,
     width: Annotated[
@@ -112,78 +126,77 @@ def score(
             help="TRUTH may lack particles: other picks are unlabelled, precision is a lower bound.",
         ),
     ] = False,
+    rule: Annotated[
+        Rule, typer.Option("--rule", help="How picks are matched; one to one always.")
+    ] = Rule.OPTIMAL,
+    ignore_border: Annotated[
+        float | None,
+        typer.Option(
+            "--ignore-border",
+            parser=length,
+            metavar="LENGTH",
+            help="Judge nothing this close to the border; needs --height and --width.",
+        ),
+    ] = None,
+    rules: Annotated[
+        bool,
+        typer.Option("--rules", help="Also say what other programs' published rules make of the same picks."),
+    ] = False,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Judge coordinates from any program against known ones.
+    """Judge coordinates from any program against known ones, and several programs against each other.
 
-    Pairs are one to one, within the radius, as many as possible and then as close as possible. Classes are
-    judged one by one where both sides name the same. `simkit list coordinates` tells what the formats mean.
+    Pairs are one to one, within the radius, as many as possible and then as close as possible. Every share
+    has its interval; several PICKS are compared on the same particles. Classes are judged one by one where
+    all sides name the same. `simkit list coordinates` tells what the formats mean.
 
-    Example: simkit score 'picks/*.box' truth.csv --radius '80 Å' --pixel-size '1.5 Å'
+    Example: simkit score 'mine/*.box' 'theirs/*.star' truth.csv --radius '80 Å' --pixel-size '1.5 Å'
     """
-    from simkit.core.tables import Truth
-    from simkit.engine.scoring import judge
-    from simkit.matching.suspicion import likely_frame
-    from simkit.scenario.spec import Score
+    from simkit.engine.contest import contest
+    from simkit.engine.scoring import Court, sentence
 
-    found = _read(picks, "PICKS", file_format, _frame(pixel_size, frame, height, width, binning))
+    if len(files) < 2:
+        raise typer.BadParameter("name the coordinates to judge, then those that are right")
+    *picked, known = files
+    _require_size(ignore_border, height, width, pixel_size)
     right = _read(
-        truth,
+        known,
         "TRUTH",
         truth_format,
         _frame(truth_pixel_size or pixel_size, truth_frame, height, width, truth_binning),
     )
-    for side, name in ((found, "PICKS"), (right, "TRUTH")):
-        _doubt_size(side, name, {"height": height, "width": width}, pixel_size, radius)
-    if micrograph is not None:
-        found, right = _on(found, micrograph), _on(right, micrograph)
-    found, right = _paired(found, right)
-    known = Truth(
-        **{name: right.table[name] for name in ("micrograph", "class", "y", "x", "psi", "rot", "tilt")}
-    )
-    classes = _shared_classes(known, found.table)
-    if not classes:
-        known, found = (
-            known.replace(**{"class": ""}),
-            Side(found.path, found.table.replace(**{"class": ""}), ()),
-        )
-    if suspicion := likely_frame(known, found.table, radius=radius, pixel_size=pixel_size):
-        note(suspicion.sentence)
-    settings = Score(radius=radius)
-    judged = judge(
-        known,
-        found.table,
-        settings,
-        classes=classes,
-        symmetry=dict.fromkeys(("", *classes), symmetry),
-        ndim=2,
+    frame_of_picks = _frame(pixel_size, frame, height, width, binning)
+    sides = {
+        name: _read(path, "PICKS", file_format, frame_of_picks)
+        for name, path in zip(score_tables.labels(picked), picked, strict=True)
+    }
+    for side, name in (*((s, "PICKS") for s in sides.values()), (right, "TRUTH")):
+        _doubt_place(side, name, height, width, pixel_size, radius)
+    truth, answers, setting = _case(
+        sides,
+        right,
+        micrograph,
+        radius=radius,
+        rule=rule,
+        border=ignore_border or 0.0,
         complete=not incomplete,
     )
+    setting = replace(
+        setting,
+        symmetry=dict.fromkeys(("", *setting.classes), symmetry),
+        grids=_grids(setting.micrographs, height, width, pixel_size),
+        details=rules,
+    )
+    for name, answer in answers.items():
+        _doubt_frame(truth, answer, radius, pixel_size, name if len(answers) > 1 else "")
+    courts = {name: Court(truth, answer, setting) for name, answer in answers.items()}
+    judgements = {name: sentence(court) for name, court in courts.items()}
+    comparisons = contest(courts)
     if as_json:
-        emit_json({"knows": list(judged.knows), "oracle": judged.oracle, **judged.values})
+        emit_json(score_tables.as_json(judgements, comparisons, rules=rules))
     else:
-        units = {name: unit for metric in settings.used_metrics for name, unit in metric.units.items()}
-        typer.echo(_table(judged.values, units, complete=not incomplete))
-
-
-@dataclass(frozen=True)
-class Side:
-    """One side of the comparison.
-
-    Attributes
-    ----------
-    path : Path
-        As it was named.
-    table : Picks
-        In Å; `micrograph` is "" throughout where nothing is said of it.
-    micrographs : tuple of str
-        All it knows of, those without a point too.
-    """
-
-    path: Path
-    table: Picks
-    micrographs: tuple[str, ...]
+        typer.echo(score_tables.text(judgements, comparisons, setting, rules=rules))
 
 
 def _frame(
@@ -197,120 +210,112 @@ def _frame(
         raise typer.BadParameter(str(error)) from None
 
 
-def _doubt_size(
-    side: Side, name: str, sides: Mapping[str, int | None], pixel: float | None, reach: float
+def _require_size(
+    border: float | None, height: int | None, width: int | None, pixel_size: float | None
 ) -> None:
-    """Say how many points are farther off the micrograph than a pick may be from a particle."""
-    for axis, option in (("y", "height"), ("x", "width")):
-        if (pixels := sides[option]) is None:
-            continue
-        last = math.inf if pixel is None else pixels * pixel
-        if off := int(((side.table[axis] < -reach) | (side.table[axis] > last + reach)).sum()):
-            note(f"{name}: {off} of {len(side.table)} points are outside a micrograph of --{option} {pixels}")
+    if border is not None and None in (height, width, pixel_size):
+        raise typer.BadParameter("--ignore-border needs --height, --width and --pixel-size")
 
 
 def _read(path: Path, side: str, file_format: str | None, frame: CoordinateFrame) -> Side:
-    """Read a side; where it is several files, those that name no micrograph are named after."""
-    from simkit.core.tables import Picks
-    from simkit.io.coordinates import coordinate_files, format_of, read_coordinate_set, read_coordinates
-    from simkit.io.names import few
+    from simkit.io.sides import read_side
 
-    files = coordinate_files(path, format=file_format)
-    if len(files) == 1:
-        tables = [read_coordinates(files[0], frame=frame, format=file_format)]
-    else:
-        tables = [read_coordinate_set(file, frame=frame, format=file_format) for file in files]
-    form, _ = format_of(files[0], file_format)
-    if form.pixels_of == "searched image" and frame.binning == 1:
-        option = "--binning" if side == "PICKS" else "--truth-binning"
-        note(f"{side}: {form.title} counts pixels of the searched image; if it was binned, add {option}")
-    if empty := [file.name for file, table in zip(files, tables, strict=True) if not len(table)]:
-        note(f"{side}: no points in {few(empty)}")
-    named = [
-        set(table["micrograph"].tolist()) or ({file.name} if len(files) > 1 else set())
-        for file, table in zip(files, tables, strict=True)
-    ]
-    doubled = Counter(name for names in named for name in names)
-    if twice := [name for name, count in doubled.items() if count > 1]:
-        note(f"{side}: several files are about {few(twice)}; their points are taken together")
-    return Side(path, Picks.concat(tables), tuple(sorted(set().union(*named))))
+    found, notes = read_side(path, side=side, frame=frame, format=file_format)
+    _tell(notes)
+    return found
 
 
-def _on(side: Side, micrograph: str) -> Side:
-    """Return the points on one micrograph; a side that names none is about that one."""
-    from simkit.core.errors import DataError
-    from simkit.io.names import few, micrograph_of
-
-    if not any(side.micrographs):
-        return side
-    wanted = {
-        name
-        for name in side.micrographs
-        if micrograph_of(name, [micrograph]) or micrograph == Path(name).stem
-    }
-    if not wanted:
-        raise DataError(
-            f"nothing in it is on the micrograph {micrograph!r}; there are {few(side.micrographs)}",
-            str(side.path),
-        )
-    rows = [name in wanted for name in side.table["micrograph"].tolist()]
-    return Side(side.path, side.table.take(rows).replace(micrograph=""), ("",))
+def _tell(notes: Sequence[str]) -> None:
+    for text in notes:
+        note(text)
 
 
-def _paired(found: Side, right: Side) -> tuple[Side, Side]:
-    """Make both sides call a micrograph the same, and say which are on one side only.
+def _doubt_place(
+    side: Side, name: str, height: int | None, width: int | None, pixel_size: float | None, radius: float
+) -> None:
+    from simkit.io.sides import off_image
 
-    A truth without picks is missed; a pick on a micrograph without truth is not judged.
-    """
-    from simkit.core.errors import DataError
-    from simkit.io.names import few, same_micrographs
-
-    nameless = [not any(side.micrographs) for side in (found, right)]
-    if any(nameless) and all(len(side.micrographs) <= 1 for side in (found, right)):
-        return _renamed(found, {}), _renamed(right, {})
-    truth_of = {} if any(nameless) else same_micrographs(found.micrographs, right.micrographs)
-    if not truth_of and found.micrographs and right.micrographs:
-        raise DataError(
-            f"no micrograph is also in {right.path}; say which one is meant with --micrograph",
-            str(found.path),
-        )
-    for known in dict.fromkeys(truth_of.values()):
-        if len(alike := [name for name, other in truth_of.items() if other == known]) > 1:
-            note(f"PICKS: {few(alike)} are all about {known}; their points are taken together")
-    counts = Counter(right.table["micrograph"].tolist())
-    if missed := [name for name in right.micrographs if name not in truth_of.values()]:
-        lost = sum(counts[name] for name in missed)
-        note(f"TRUTH alone knows {few(missed)}: the {lost} particles there are counted as missed")
-    judged = [name in truth_of for name in found.table["micrograph"].tolist()]
-    if strange := [name for name in found.micrographs if name not in truth_of]:
-        note(f"PICKS alone knows {few(strange)}: the {judged.count(False)} picks there are not judged")
-    return _renamed(replace(found, table=found.table.take(judged)), truth_of), right
+    _tell(off_image(side, name, height=height, width=width, pixel_size=pixel_size, radius=radius))
 
 
-def _renamed(side: Side, names: Mapping[str, str]) -> Side:
-    called = [names.get(name, "") for name in side.table["micrograph"].tolist()]
-    return replace(side, table=side.table.replace(micrograph=called))
+def _doubt_frame(truth: Truth, answer: Answer, radius: float, pixel_size: float | None, name: str) -> None:
+    from simkit.matching.suspicion import likely_frame
+
+    if suspicion := likely_frame(truth, answer.picks, radius=radius, pixel_size=pixel_size):
+        note(f"{name}: {suspicion.sentence}" if name else suspicion.sentence)
 
 
-def _shared_classes(truth: Truth, picks: Picks) -> tuple[str, ...]:
-    """Return the classes of the truth where both sides speak of the same ones, and say where they do not."""
-    from simkit.io.names import few
-    from simkit.scenario.checks import RESERVED
+def _grids(
+    micrographs: Sequence[str], height: int | None, width: int | None, pixel_size: float | None
+) -> dict[str, Grid]:
+    from simkit.core.grid import Grid
 
-    sides = [sorted(set(table["class"].tolist()) - {""}) for table in (truth, picks)]
-    if set(sides[0]) & set(sides[1]):
-        return tuple(name for name in sides[0] if name not in RESERVED)
-    if all(sides):
-        note(f"TRUTH has the classes {few(sides[0])} and PICKS {few(sides[1])}: judged blind to class")
-    return ()
+    if height is None or width is None or pixel_size is None:
+        return {}
+    return dict.fromkeys(micrographs, Grid((height, width), pixel_size))
 
 
-def _table(values: Mapping[str, Mapping[str, Value]], units: Mapping[str, str], *, complete: bool) -> str:
-    from simkit.metric.detection import MEANINGLESS
+def _case(
+    sides: Mapping[str, Side],
+    right: Side,
+    micrograph: str | None,
+    *,
+    radius: float,
+    rule: Rule,
+    border: float,
+    complete: bool,
+) -> tuple[Truth, dict[str, Answer], Setting]:
+    """Bring the sides together: one truth, every picker's answer to it, and how they are judged."""
+    from simkit.core.tables import Truth
+    from simkit.engine.scoring import Answer, Setting
+    from simkit.io.sides import on_micrograph, paired
+    from simkit.scenario.spec import Ignore, Score
 
-    names = [name for name in values["all"] if name != MEANINGLESS[complete]]
-    rows = [
-        [name, *(verdict.score(name, of[name], complete=complete) for of in values.values()), units[name]]
-        for name in names
-    ]
-    return aligned([["", *values, ""], *rows] if len(values) > 1 else rows)
+    if micrograph is not None:
+        sides = {name: on_micrograph(side, micrograph) for name, side in sides.items()}
+        right = on_micrograph(right, micrograph)
+    pairs = {}
+    for name, side in sides.items():
+        found, known, notes = paired(side, right)
+        pairs[name] = found, known
+        _tell(notes)
+    # Where one side names no micrograph there is only one, whatever the others call it.
+    nameless = any(known.micrographs in ((), ("",)) for _, known in pairs.values())
+    known = next(known for _, known in pairs.values())
+    tables = {name: found.table for name, (found, _) in pairs.items()}
+    table = known.table
+    if nameless:
+        tables = {name: found.replace(micrograph="") for name, found in tables.items()}
+        table = table.replace(micrograph="")
+    classes = _classes([found for found, _ in pairs.values()], known)
+    if not classes:
+        tables = {name: found.replace(**{"class": ""}) for name, found in tables.items()}
+        table = table.replace(**{"class": ""})
+    columns = ("micrograph", "class", "y", "x", "psi", "rot", "tilt")
+    setting = Setting(
+        score=Score(radius=radius, rule=rule.value, ignore=Ignore(border=border)),
+        classes=classes,
+        micrographs=("",) if nameless else known.micrographs,
+        complete=complete,
+    )
+    answers = {name: Answer(found, _candidates(found)) for name, found in tables.items()}
+    return Truth(**{name: table[name] for name in columns}), answers, setting
+
+
+def _classes(found: Sequence[Side], known: Side) -> tuple[str, ...]:
+    """Return the classes that every side speaks of, in the truth's order."""
+    from simkit.io.sides import shared_classes
+
+    shared = []
+    for side in found:
+        classes, notes = shared_classes(side, known)
+        _tell(notes)
+        shared.append(classes)
+    return tuple(name for name in shared[0] if all(name in classes for classes in shared))
+
+
+def _candidates(picks: Picks) -> Picks | None:
+    """Return the picks as a list to be cut, if they have scores."""
+    import numpy as np
+
+    return picks if len(picks) and bool(np.isfinite(picks["score"]).all()) else None

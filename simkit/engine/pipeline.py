@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,12 +17,14 @@ from simkit.core.grid import FloatArray, Grid
 from simkit.core.random import stream
 from simkit.core.tables import Picks, Truth
 from simkit.engine.archive import Archive, survey
+from simkit.engine.ceiling import ceiling_of
 from simkit.engine.files import name_of, naming, read_pixels, require_readable
+from simkit.engine.judging import judge_all
 from simkit.engine.notices import notices
 from simkit.engine.picking import Banks, draw_banks, pick_image
-from simkit.engine.results import Judgement, PickerRun, RunResult, Simulation
-from simkit.engine.scoring import judge, verdict
+from simkit.engine.results import PickerRun, RunResult, Simulation
 from simkit.engine.simulation import simulate_one
+from simkit.engine.verdict import verdict
 from simkit.io.names import stem
 from simkit.picker.base import Found
 from simkit.scenario.spec import Scenario
@@ -106,7 +108,10 @@ def run_scenario(
     pickers = _gather(scenario, runs)
     first_banks = banks[runs[0].pixels.shape]
     with watch.timing("scoring"):
-        judgements = _judge(scenario, truth, pickers, archive)
+        names = [run.name for run in runs]
+        judgements, comparisons = judge_all(scenario, truth, names, pickers, archive)
+    with watch.timing("ceiling"):
+        ceiling = ceiling_of(scenario)
     with watch.timing("audit"):
         measurements = _measure(scenario, runs, truth, pickers, first_banks, report)
     return RunResult(
@@ -119,10 +124,19 @@ def run_scenario(
         pickers=pickers,
         judgements=judgements,
         measurements=measurements,
-        scores=verdict(scenario, judgements, measurements, _notices(scenario, archive, runs, pickers)),
+        scores=verdict(
+            scenario,
+            judgements,
+            measurements,
+            _notices(scenario, archive, runs, pickers),
+            comparisons=comparisons,
+            ceiling=ceiling,
+        ),
         timings=watch.seconds,
         sources=archive.files if archive else (),
         unjudged=archive.unjudged if archive else frozenset(),
+        ceiling=ceiling,
+        comparisons=comparisons,
     )
 
 
@@ -228,7 +242,7 @@ def run_micrograph(scenario: Scenario, number: int, banks: Banks, threads: int =
                 workers=threads,
             )
     if number > 0:
-        found = {p: Found(f.picks, np.zeros(0), f.map_grid, f.threshold, f.notes) for p, f in found.items()}
+        found = {p: replace(f, score_map=np.zeros(0)) for p, f in found.items()}
     # A real micrograph stays on disk; only the first one is shown.
     kept = simulation is not None or number == 0
     return MicrographRun(
@@ -248,39 +262,21 @@ def _gather(scenario: Scenario, runs: list[MicrographRun]) -> dict[str, PickerRu
             picks=Picks.concat([run.found[picker].picks for run in runs]),
             first=runs[0].found[picker],
             thresholds=tuple(run.found[picker].threshold for run in runs),
+            candidates=_candidates([run.found[picker] for run in runs]),
+            noise_sds=tuple(_or_nan(run.found[picker].noise_sd) for run in runs),
         )
         for picker in scenario.pickers
     }
 
 
-def _judge(
-    scenario: Scenario,
-    truth: Truth,
-    pickers: Mapping[str, PickerRun],
-    archive: Archive | None,
-) -> dict[str, Judgement]:
-    if scenario.score is None:
-        return {}
-    if archive is None:
-        symmetry = {name: species.symmetry for name, species in scenario.specimen.items()}
-    else:
-        declared = {t.found_class(name): t.symmetry or "C1" for name, t in scenario.templates.items()}
-        symmetry = {name: declared.get(name, "C1") for name in truth["class"].tolist() if name}
-    return {
-        name: judge(
-            truth,
-            run.picks,
-            scenario.score,
-            classes=tuple(symmetry),
-            symmetry=symmetry,
-            ndim=scenario.image.ndim,
-            knows=scenario.pickers[name].knows,
-            oracle=scenario.pickers[name].oracle,
-            complete=scenario.truth_is_complete,
-            unjudged=archive.unjudged if archive else frozenset(),
-        )
-        for name, run in pickers.items()
-    }
+def _candidates(found: Sequence[Found]) -> Picks | None:
+    lists = [f.candidates for f in found]
+    known = [candidates for candidates in lists if candidates is not None]
+    return Picks.concat(known) if len(known) == len(lists) else None
+
+
+def _or_nan(value: float | None) -> float:
+    return np.nan if value is None else value
 
 
 def _measure(

@@ -2,70 +2,172 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from simkit.audit.base import Measurement
+from simkit.core.grid import Grid
 from simkit.core.tables import Picks, Truth
 from simkit.engine.results import Judgement, Value
+from simkit.judging.clusters import Clusters, clusters_of
+from simkit.judging.confusion import confusion
+from simkit.judging.curve import Curve, detection_curve, radius_curve
+from simkit.judging.ignore import border_distance, ignored_picks, ignored_truth, in_mask
+from simkit.judging.strata import stratify
+from simkit.matching.base import Match
 from simkit.matching.optimal import match
-from simkit.metric.base import Comparison
-from simkit.scenario.expectation import Expectation
-from simkit.scenario.spec import Scenario, Score
+from simkit.metric.base import Comparison, Metric
+from simkit.scenario.spec import Score
+from simkit.statistics.bootstrap import interval
+from simkit.statistics.proportion import wilson
+
+Mask = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.intp]
+
+SQUARE_MICROMETRE = 1e8
+"""Å²."""
 
 
-def judge(
-    truth: Truth,
-    picks: Picks,
-    score: Score,
-    *,
-    classes: Sequence[str],
-    symmetry: Mapping[str, str],
-    ndim: int,
-    knows: tuple[str, ...] = (),
-    oracle: bool = False,
-    complete: bool = True,
-    unjudged: frozenset[str] = frozenset(),
-) -> Judgement:
-    """Score one picker over all micrographs.
+@dataclass(frozen=True)
+class Setting:
+    """What a judgement is about besides the picks: the same for every picker.
 
-    Parameters
+    Attributes
     ----------
-    truth, picks : Truth, Picks
-        All micrographs.
     score : Score
-        Radius, rule and metrics.
-    classes : sequence of str
+        Radius, rule, metrics, and what is ignored.
+    classes : tuple of str
         Classes to score one by one, besides the class-blind "all".
     symmetry : mapping
-        Class → Cn.
+        Class → Cn or point group.
+    micrographs : tuple of str
+        All that are judged, those without any point too.
+    grids : mapping
+        Micrograph → its grid; empty where nothing says how large they are.
     ndim : int
         1 or 2.
-    knows, oracle : tuple of str, bool
-        What the picker was told; copied into the result.
     complete : bool
         Whether the truth holds every particle of the micrographs that are judged.
     unjudged : frozenset of str
         Micrographs of which no truth is known: picks on them count nowhere.
+    mask : array of bool or None
+        False where nothing is judged.
+    seed : int
+        Of the intervals' resampling.
+    details : bool
+        Whether curves against the radius, strata, confusion and other programs' rules are wanted too.
     """
-    blind = match(truth, picks, radius=score.radius, ndim=ndim)
-    judged = picks.take(~np.isin(picks["micrograph"], list(unjudged)))
 
-    def values(truth: Truth, picks: Picks) -> dict[str, Value]:
-        pairs = match(truth, picks, radius=score.radius, ndim=ndim)
-        comparison = Comparison(truth, picks, pairs, score.radius, symmetry, ndim, complete)
-        return {
-            name: value for metric in score.used_metrics for name, value in metric.score(comparison).items()
-        }
+    score: Score
+    classes: tuple[str, ...] = ()
+    symmetry: Mapping[str, str] = field(default_factory=dict)
+    micrographs: tuple[str, ...] = ("",)
+    grids: Mapping[str, Grid] = field(default_factory=dict)
+    ndim: int = 2
+    complete: bool = True
+    unjudged: frozenset[str] = frozenset()
+    mask: Mask | None = None
+    seed: int = 0
+    details: bool = True
 
-    by_class = {
-        name: values(truth.take(truth["class"] == name), judged.take(judged["class"] == name))
-        for name in classes
-    }
-    return Judgement(
-        knows=knows, oracle=oracle, values={"all": values(truth, judged), **by_class}, match=blind
+    @property
+    def area(self) -> float | None:
+        """Area of all judged micrographs in µm² (µm in one dimension); None if one's size is unknown."""
+        if not all(name in self.grids for name in self.micrographs):
+            return None
+        return float(sum(self.grids[n].area for n in self.micrographs)) / SQUARE_MICROMETRE ** (self.ndim / 2)
+
+    @property
+    def extents(self) -> dict[str, tuple[float, ...]]:
+        """Micrograph → its height and width in Å."""
+        return {name: grid.extent for name, grid in self.grids.items()}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one picker gave, and what it was given.
+
+    Attributes
+    ----------
+    picks : Picks
+        All micrographs.
+    candidates : Picks or None
+        The same list kept down to a low level.
+    sought : tuple of str or None
+        Classes that it looks for; None for whatever there is.
+    knows, oracle, threshold
+        See `Judgement`.
+    score_sd : float or None
+        Standard deviation of its score where there is only noise.
+    """
+
+    picks: Picks
+    candidates: Picks | None = None
+    sought: tuple[str, ...] | None = None
+    knows: tuple[str, ...] = ()
+    oracle: bool = False
+    threshold: str = ""
+    score_sd: float | None = None
+
+
+def judge(truth: Truth, answer: Answer, setting: Setting) -> Judgement:
+    """Score one picker over all micrographs.
+
+    Parameters
+    ----------
+    truth : Truth
+        All micrographs.
+    answer : Answer
+        What the picker found.
+    setting : Setting
+        How it is judged.
+    """
+    return sentence(Court(truth, answer, setting))
+
+
+def sentence(court: Court) -> Judgement:
+    """Say everything of a picker whose rows are sorted and matched; see `judge`."""
+    answer, setting = court.answer, court.setting
+    everything = court.compare(None)
+    compared = {"all": everything, **{name: court.compare(name) for name in setting.classes}}
+    metrics = setting.score.used_metrics
+    judgement = Judgement(
+        knows=answer.knows,
+        oracle=answer.oracle,
+        values={name: _values(metrics, comparison) for name, comparison in compared.items()},
+        match=court.match,
+        threshold=answer.threshold,
+        intervals={name: _intervals(metrics, comparison, setting) for name, comparison in compared.items()},
+        resampled=court.clusters.text,
+        ignored_truth=court.left_out,
+        ignored_picks=court.ignored_picks,
+    )
+    return _detailed(judgement, court, compared) if setting.details else judgement
+
+
+def _detailed(judgement: Judgement, court: Court, compared: Mapping[str, Comparison]) -> Judgement:
+    truth, picks, setting = court.truth, court.answer.picks, court.setting
+    radius, ndim = setting.score.radius, setting.ndim
+    counted = compared["all"].truth, compared["all"].picks
+    return replace(
+        judgement,
+        curves={name: curve for name, c in compared.items() if (curve := _curve(c)) is not None},
+        by_radius=radius_curve(*counted, radius=radius, area=setting.area, ndim=ndim),
+        strata=stratify(
+            truth,
+            picks,
+            court.match,
+            ignored_truth=court.left_out,
+            ignored_picks=court.ignored_picks,
+            complete=setting.complete,
+            pick_border=court.pick_border,
+        ),
+        confusion=confusion(
+            truth, picks, court.match, truth_counts=~court.left_out, pick_counts=~court.ignored_picks
+        ),
     )
 
 
@@ -79,59 +181,175 @@ def judge_points(truth: Truth, picks: Picks, radius: float) -> Judgement:
     radius : float
         Å, inclusive.
     """
-    blind = np.full(len(truth), ""), np.full(len(picks), "")
+    names = tuple(dict.fromkeys([*truth.codes("micrograph")[1], *picks.codes("micrograph")[1]])) or ("",)
     return judge(
-        truth.replace(**{"class": blind[0]}),
-        picks.replace(**{"class": blind[1]}),
-        Score(radius=radius),
-        classes=(),
-        symmetry={},
-        ndim=2,
+        truth.replace(**{"class": ""}),
+        Answer(picks.replace(**{"class": ""})),
+        Setting(Score(radius=radius), micrographs=names),
     )
 
 
-def verdict(
-    scenario: Scenario,
-    judgements: Mapping[str, Judgement],
-    measurements: Mapping[str, Measurement],
-    notices: Sequence[str] = (),
-) -> dict[str, Any]:
-    """Return the content of scores.json: every value, and whether each expectation holds."""
-    outcomes = [_outcome(e, judgements, measurements) for e in scenario.expect]
-    return {
-        "schema_version": 1,
-        "scenario": scenario.title,
-        "seed": scenario.seed,
-        "units": _units(scenario),
-        "complete_truth": scenario.truth_is_complete,
-        "notices": list(notices),
-        "pickers": {
-            name: {"knows": list(j.knows), "oracle": j.oracle, **j.values} for name, j in judgements.items()
-        },
-        "audit": {name: dict(m.values) for name, m in measurements.items()},
-        "expectations": outcomes,
-        "passed": all(outcome["passed"] for outcome in outcomes),
-    }
+class Court:
+    """One picker's rows sorted into those that count and those that do not, and matched once."""
+
+    def __init__(self, truth: Truth, answer: Answer, setting: Setting) -> None:
+        self.truth, self.answer, self.setting = truth, answer, setting
+        ignore = setting.score.ignore
+        self.forgiven = ignored_truth(
+            truth,
+            border=ignore.border,
+            edge=ignore.edge,
+            overlap=ignore.overlap,
+            classes=ignore.classes,
+            outside=self._masked(truth),
+        )
+        self.left_out = self.forgiven | self._untargeted()
+        self.pick_border = self._border(answer.picks)
+        self.match, self.ignored_picks = self._matched(answer.picks, self.pick_border)
+        self.clusters, self.truth_cluster, self.pick_cluster = self._clustered()
+
+    def _clustered(self) -> tuple[Clusters, Indices, Indices]:
+        """Return what intervals resample and which cluster each row is in; −1 for picks nobody judges."""
+        setting, picks = self.setting, self.answer.picks
+        judged = np.flatnonzero(~self.ignored_picks)
+        clusters, (of_truth, of_judged) = clusters_of(
+            setting.micrographs,
+            setting.extents or None,
+            [self.truth, picks.take(judged)],
+            ndim=setting.ndim,
+        )
+        of_picks = np.full(len(picks), -1)
+        of_picks[judged] = of_judged
+        # A pair across the border of two tiles counts where its particle is.
+        of_picks[self.match.pick] = of_truth[self.match.truth]
+        return clusters, of_truth, of_picks
+
+    def _untargeted(self) -> Mask:
+        """Tell which truths nobody asked the picker for: they cannot be missed."""
+        sought = self.answer.sought
+        if sought is None:
+            return np.zeros(len(self.truth), bool)
+        return ~np.isin(self.truth["class"], ("", *sought))
+
+    def _border(self, table: Truth | Picks) -> npt.NDArray[np.float64] | None:
+        """Return every row's distance to the border of its micrograph in Å; None if sizes are unknown."""
+        if self.setting.area is None:
+            return None
+        distance = np.full(len(table), np.nan)
+        codes, names = table.codes("micrograph")
+        for code, name in enumerate(names):
+            rows = np.flatnonzero(codes == code)
+            if (grid := self.setting.grids.get(name)) is not None:
+                distance[rows] = border_distance(
+                    table["y"][rows], table["x"][rows], shape=grid.shape, pixel_size=grid.pixel_size
+                )
+        return distance
+
+    def _masked(self, table: Truth | Picks) -> Mask | None:
+        """Tell which rows lie where the mask forbids judging."""
+        mask, grids = self.setting.mask, self.setting.grids
+        if mask is None:
+            return None
+        pixel = next(iter(grids.values())).pixel_size
+        return ~in_mask(table["y"], table["x"], mask, pixel)
+
+    def _matched(self, picks: Picks, border: npt.NDArray[np.float64] | None) -> tuple[Match, Mask]:
+        """Match what counts, blind to class; return it by rows of the whole tables, and what is ignored."""
+        score = self.setting.score
+        unjudged = np.isin(picks["micrograph"], list(self.setting.unjudged))
+        pairs = self._pair(~self.left_out, ~unjudged, picks)
+        region = np.zeros(len(picks), bool) if border is None else border < score.ignore.border
+        if (outside := self._masked(picks)) is not None:
+            region |= outside
+        ignored = ignored_picks(
+            self.truth,
+            picks,
+            match=pairs,
+            forgiven=self.forgiven,
+            region=region,
+            radius=score.radius,
+            ndim=self.setting.ndim,
+        )
+        return pairs, ignored | unjudged
+
+    def _pair(self, truths: Mask, rows: Mask, picks: Picks) -> Match:
+        """Match some truths with some picks; row numbers are those of the whole tables."""
+        t, p = np.flatnonzero(truths), np.flatnonzero(rows)
+        score = self.setting.score
+        found = match(self.truth.take(t), picks.take(p), radius=score.radius, ndim=self.setting.ndim)
+        return Match(t[found.truth], p[found.pick], found.distance)
+
+    def compare(self, name: str | None) -> Comparison:
+        """Compare the rows of one class, or of all blind to class."""
+        setting, picks = self.setting, self.answer.picks
+        truths, rows = ~self.left_out, ~self.ignored_picks
+        if name is not None:
+            truths, rows = truths & (self.truth["class"] == name), rows & (picks["class"] == name)
+        pairs = self.match if name is None else self._pair(truths, rows, picks)
+        return Comparison(
+            truth=self.truth.take(truths),
+            picks=picks.take(rows),
+            match=_renumbered(pairs, truths, rows),
+            radius=setting.score.radius,
+            symmetry=setting.symmetry,
+            ndim=setting.ndim,
+            complete=setting.complete,
+            ignored_truths=self._left(name, self.truth, truths),
+            ignored_picks=self._left(name, picks, rows),
+            truth_cluster=self.truth_cluster[truths],
+            pick_cluster=self.pick_cluster[rows],
+            clusters=self.clusters.count,
+            candidates=self._candidates(name),
+            images=len(setting.micrographs),
+            area=setting.area,
+            score_sd=self.answer.score_sd,
+            pixel_size=next((grid.pixel_size for grid in setting.grids.values()), None),
+        )
+
+    def _left(self, name: str | None, table: Truth | Picks, counted: Mask) -> int:
+        """Count the rows of a class that are left out."""
+        of_class = np.ones(len(table), bool) if name is None else table["class"] == name
+        return int((of_class & ~counted).sum())
+
+    @functools.cached_property
+    def counted_candidates(self) -> Picks | None:
+        """The candidates that are not ignored."""
+        everything = self.answer.candidates
+        if everything is None:
+            return None
+        return everything.take(~self._matched(everything, self._border(everything))[1])
+
+    def _candidates(self, name: str | None) -> Picks | None:
+        """Return the counted candidates of a class, or all."""
+        counted = self.counted_candidates
+        return counted if counted is None or name is None else counted.take(counted["class"] == name)
 
 
-def _outcome(
-    expectation: Expectation,
-    judgements: Mapping[str, Judgement],
-    measurements: Mapping[str, Measurement],
-) -> dict[str, Any]:
-    if expectation.audit is not None:
-        value = measurements[expectation.audit].values[expectation.metric]
-    else:
-        value = judgements[str(expectation.picker)].values[expectation.class_][expectation.metric]
-    written = expectation.model_dump(mode="json", by_alias=True, exclude_none=True)
-    if expectation.audit is not None:
-        written.pop("class")
-    return {**written, "value": value, "passed": expectation.holds(value)}
+def _renumbered(pairs: Match, truths: Mask, picks: Mask) -> Match:
+    """Return pairs by rows of the tables' selected rows alone."""
+    t, p = np.cumsum(truths) - 1, np.cumsum(picks) - 1
+    return Match(t[pairs.truth], p[pairs.pick], pairs.distance)
 
 
-def _units(scenario: Scenario) -> dict[str, Any]:
-    scored = scenario.score.used_metrics if scenario.score else ()
-    return {
-        "pickers": {name: unit for metric in scored for name, unit in metric.units.items()},
-        "audit": {name: dict(audit.units) for name, audit in scenario.audit.items()},
-    }
+def _values(metrics: tuple[Metric, ...], comparison: Comparison) -> dict[str, Value]:
+    return {name: value for metric in metrics for name, value in metric.score(comparison).items()}
+
+
+def _intervals(
+    metrics: tuple[Metric, ...], comparison: Comparison, setting: Setting
+) -> dict[str, tuple[float, float]]:
+    """Return intervals by resampling clusters and, of shares in which no two clusters differ, Wilson's."""
+    found: dict[str, tuple[float, float]] = {}
+    for metric in metrics:
+        if sums := metric.sums(comparison):
+            found |= interval(sums, metric.from_sums, seed=setting.seed)
+    tp, truths, picks = len(comparison.match.truth), len(comparison.truth), len(comparison.picks)
+    shares = {"precision": (tp, picks), "recall": (tp, truths)}
+    alone = {name: limits for name, share in shares.items() if (limits := wilson(*share)) is not None}
+    return alone | found
+
+
+def _curve(c: Comparison) -> Curve | None:
+    if c.candidates is None:
+        return None
+    return detection_curve(c.truth, c.candidates, radius=c.radius, images=c.images, area=c.area, ndim=c.ndim)

@@ -48,6 +48,8 @@ class PairedComparison:
         independent, and so promises more than `p`.
     value_a, value_b : float or None
         The pooled values themselves.
+    false_per_image : float or None
+        False picks per micrograph that both lists were cut at; None at their own thresholds.
     """
 
     a: str
@@ -64,6 +66,7 @@ class PairedComparison:
     p_mcnemar: float | None
     value_a: float | None = None
     value_b: float | None = None
+    false_per_image: float | None = None
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,10 @@ from simkit.core.spec import Spec
 from simkit.lattice import AnyLattice
 from simkit.metric import AnyMetric
 from simkit.metric.base import Metric
+from simkit.metric.crystal import Crystal
+from simkit.metric.curve import Curve
 from simkit.metric.detection import Detection
+from simkit.metric.efficiency import Efficiency
 from simkit.metric.localisation import Localisation
 from simkit.noise import AnyNoise
 from simkit.picker import AnyPicker
@@ -125,7 +128,7 @@ class Score(Spec):
     pick prefer each other to what they have."""
 
     metrics: tuple[AnyMetric, ...] | None = None
-    """What to compute; detection and localisation by default."""
+    """What to compute; everything there is by default."""
 
     ignore: Ignore = Ignore()
     """What is neither a hit nor missed nor false."""
@@ -139,7 +142,13 @@ class Score(Spec):
     @property
     def used_metrics(self) -> tuple[Metric, ...]:
         """The metrics in use."""
-        return self.metrics or (Detection(), Localisation())
+        return self.metrics or (
+            Detection(),
+            Localisation(),
+            Curve(false_per_image=self.equal_false_picks),
+            Efficiency(),
+            Crystal(),
+        )
 
 
 def _image_or_micrographs(schema: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Literal
 
 import numpy as np
@@ -11,11 +12,12 @@ from simkit.core import fourier
 from simkit.core.grid import Grid
 from simkit.core.tables import Picks, Truth
 from simkit.correlation.bank import TemplateBank, standardised
-from simkit.engine.results import PickerRun, RunResult, Simulation
-from simkit.engine.scoring import judge, verdict
+from simkit.engine.results import Judgement, PickerRun, RunResult, Simulation
+from simkit.engine.scoring import Answer, Setting, judge
 from simkit.engine.simulation import simulate_one
+from simkit.engine.verdict import verdict
 from simkit.picker.base import Found, Picker, Sight
-from simkit.scenario.spec import Scenario
+from simkit.scenario.spec import Scenario, Score
 from simkit.threshold.fixed import Fixed
 
 
@@ -111,20 +113,7 @@ def finished(scenario: dict[str, Any], *, quality: float = 0.8, measured: bool =
     truth = Truth.concat([image.truth for image in images])
     banks = {name: (_bank(valid, name),) for name in valid.specimen} if valid.pickers else {}
     pickers = {name: _invented(valid, images, quality, salt) for salt, name in enumerate(valid.pickers)}
-    judgements = {
-        name: judge(
-            truth,
-            run.picks,
-            valid.score,
-            classes=tuple(valid.specimen),
-            symmetry={},
-            ndim=valid.image.ndim,
-            knows=valid.pickers[name].knows,
-            oracle=valid.pickers[name].oracle,
-        )
-        for name, run in pickers.items()
-        if valid.score is not None
-    }
+    judgements = {name: _judgement(valid, name, truth, run) for name, run in pickers.items() if valid.score}
     measurements = {"theorem": _measurement()} if measured else {}
     return RunResult(
         scenario=valid,
@@ -139,6 +128,20 @@ def finished(scenario: dict[str, Any], *, quality: float = 0.8, measured: bool =
         scores=verdict(valid, judgements, measurements),
         timings={},
     )
+
+
+def _judgement(scenario: Scenario, name: str, truth: Truth, run: PickerRun) -> Judgement:
+    """The bare scores; what else the judge may say is invented in `report_extras`."""
+    spec = scenario.pickers[name]
+    setting = Setting(
+        scenario.score or Score(radius=30.0),
+        classes=tuple(scenario.specimen),
+        micrographs=tuple(dict.fromkeys(truth["micrograph"].tolist())),
+        ndim=scenario.image.ndim,
+        details=False,
+    )
+    judgement = judge(truth, Answer(run.picks, knows=spec.knows, oracle=spec.oracle), setting)
+    return dataclasses.replace(judgement, intervals={})
 
 
 def picker(**fields: Any) -> InventedPicker:

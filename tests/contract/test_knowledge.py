@@ -8,7 +8,7 @@ import numpy as np
 
 from simkit.core.tables import Picks, Truth
 from simkit.engine.pipeline import run_micrograph
-from simkit.engine.scoring import judge
+from simkit.engine.scoring import Answer, Setting, judge
 from simkit.picker.base import Found, Picker, Sight
 from simkit.scenario.spec import Scenario, Score
 
@@ -67,7 +67,7 @@ def test_each_picker_and_micrograph_has_a_stream_of_its_own() -> None:
 def test_classes_are_scored_apart_and_all_is_blind_to_them() -> None:
     truth = Truth(**{"class": ["top", "top", "side"], "y": [0.0, 100.0, 200.0], "x": [0.0, 0.0, 0.0]})
     picks = Picks(**{"class": ["top", "side", "side"], "y": [1.0, 101.0, 201.0], "x": [0.0, 0.0, 0.0]})
-    found = judge(truth, picks, Score(radius=5.0), classes=("top", "side"), symmetry={}, ndim=2).values
+    found = judge(truth, Answer(picks), Setting(Score(radius=5.0), classes=("top", "side"))).values
     counts = {c: tuple(found[c][k] for k in ("tp", "fp", "fn")) for c in found}
     assert counts == {"all": (3, 0, 0), "top": (1, 0, 1), "side": (1, 1, 0)}
     assert found["all"]["wrong_class"] == 1
