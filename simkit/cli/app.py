@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from simkit.cli.catalogue import list_kinds, schema
+from simkit.cli.ceiling import ceiling
 from simkit.cli.check import check, explain
 from simkit.cli.convention import convention
 from simkit.cli.lattice import lattice
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(check)
 app.command()(explain)
+app.command()(ceiling)
 app.command()(pick)
 app.command()(score)
 app.command()(lattice)

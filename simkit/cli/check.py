@@ -61,8 +61,8 @@ def explain(
 ) -> None:
     """Say what a scenario means, before any run.
 
-    First what is not modelled; then resolved values, contrast, electrons per pixel, SNR, the ideal
-    observer's detectability, and the memory a run needs.
+    First what is not modelled; then what physics allows, which no picker can exceed; then resolved values,
+    contrast, electrons per pixel, SNR, and the memory a run needs.
 
     Example: simkit explain scenarios/lecture/hemocyanin.yaml
     """

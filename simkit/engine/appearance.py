@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from simkit.core import fourier
 from simkit.core.errors import ScenarioError
-from simkit.core.grid import FloatArray, Grid
+from simkit.core.grid import ComplexArray, FloatArray, Grid
 from simkit.core.quantity import fold, wrap_angle
 from simkit.core.symmetry import in_plane_order
 from simkit.core.tables import Placements
@@ -33,23 +33,28 @@ ROUND = 1e-6
 
 TINY = np.finfo(float).tiny
 
-ALIKE = 0.99
+ALIKE = 0.97
 """Correlation of the scores at neighbouring angles of an ideal search, which misses no angle."""
 
 
-def noise_on(scenario: Scenario) -> NoiseSpectrum | None:
-    """Return the spectrum of the noise where there is no particle, in the micrograph's units, on any grid.
-
-    None where there is no noise. It is computed on the image and interpolated, for what is long-range in an
-    image is not in a small box.
-    """
+def noise_spectrum(scenario: Scenario) -> FloatArray:
+    """Return the power spectrum of the noise where there is no particle, on the image's grid."""
     image = scenario.image.grid
     total = np.zeros(image.frequency_radius().shape)
     mean = scenario.image.base_level
     for member in resolved_noise(scenario).values():
         total = total * member.gain(image) ** 2 + member.spectrum(image, mean)
         mean *= member.gain(image)
-    return sampled_spectrum(total, image) if total.max() > 0 else None
+    return total
+
+
+def noise_on(scenario: Scenario) -> NoiseSpectrum | None:
+    """Return the same on any grid; None where there is no noise.
+
+    It is that of the image, interpolated: what is long-range in an image is not in a small box.
+    """
+    total = noise_spectrum(scenario)
+    return sampled_spectrum(total, scenario.image.grid) if total.max() > 0 else None
 
 
 @dataclass(frozen=True)
@@ -120,10 +125,11 @@ def appearance(scenario: Scenario, species: str, copies: Placements, noise: Nois
     """
     lies = copies if len(copies) else Placements.at([0.0], [0.0])
     angles, turned = _angles(scenario, species, lies)
-    box = _box(scenario, species)
+    box = copy_box(scenario, species)
     spectrum = noise(box)
     information, names = [], []
-    for derivatives in _derivatives(scenario, species, box, angles):
+    for density in copy_spectra(scenario, species, box, angles):
+        derivatives = derivatives_of(density, box, transfer=copy_transfer(scenario, box))
         names = [name for name in derivatives if name != "psi" or turned]
         images = np.array([derivatives[name] for name in names])
         information.append(fisher_information(images, noise_spectrum=spectrum))
@@ -155,7 +161,7 @@ def _angles(scenario: Scenario, species: str, copies: Placements) -> tuple[tuple
 
 
 def _round(scenario: Scenario, species: str) -> bool:
-    transfer = imaging.transfer(scenario, _box(scenario, species))
+    transfer = imaging.transfer(scenario, copy_box(scenario, species))
     half = transfer.shape[-1]
     diagonal = np.arange(1, half)
     return bool(
@@ -164,7 +170,7 @@ def _round(scenario: Scenario, species: str) -> bool:
     )
 
 
-def _box(scenario: Scenario, species: str) -> Grid:
+def copy_box(scenario: Scenario, species: str) -> Grid:
     """Return a grid that holds a copy and the fringes of the optics."""
     pixel = scenario.image.pixel_size
     point = Grid((1,) * scenario.image.ndim, pixel)
@@ -172,19 +178,23 @@ def _box(scenario: Scenario, species: str) -> Grid:
     return point.box(reach + 8 * pixel)
 
 
-def _derivatives(
-    scenario: Scenario, species: str, box: Grid, angles: tuple[float, ...]
-) -> Iterator[dict[str, FloatArray]]:
-    """Yield the derivatives of the image of a copy in the micrograph's units, for every view and angle."""
+def copy_transfer(scenario: Scenario, box: Grid) -> FloatArray | ComplexArray:
+    """Return what a density is multiplied with to be seen in the micrograph, in its units."""
+    counted = math.prod(member.gain(scenario.image.grid) for member in scenario.noise.values())
+    return counted * imaging.gain(scenario) * imaging.transfer(scenario, box)
+
+
+def copy_spectra(
+    scenario: Scenario, species: str, box: Grid, angles: Sequence[float] | FloatArray, *, mirror: bool = False
+) -> Iterator[ComplexArray]:
+    """Yield the spectrum of the density of a copy, from every typical view at every angle (degrees)."""
     cell = scenario.specimen[species].unit_cell
     rot, tilt = np.repeat(np.array(cell.typical_views), len(angles), axis=0).T
     psi = np.tile(angles, len(cell.typical_views))
     nowhere = np.zeros(len(psi))
-    copies = Placements.at(nowhere, nowhere, psi=psi, rot=rot, tilt=tilt)
-    counted = math.prod(member.gain(scenario.image.grid) for member in scenario.noise.values())
-    transfer = counted * imaging.gain(scenario) * imaging.transfer(scenario, box)
+    copies = Placements.at(nowhere, nowhere, psi=psi, rot=rot, tilt=tilt, mirror=mirror)
     for spectrum in cell.spectra(box, copies, interaction=imaging.interaction(scenario)):
-        yield derivatives_of(fourier.zero_nyquist(spectrum, box.shape), box, transfer=transfer)
+        yield fourier.zero_nyquist(spectrum, box.shape)
 
 
 def _moments(information: FloatArray, names: list[str]) -> FloatArray:
@@ -212,7 +222,7 @@ def _turn(scenario: Scenario, species: str) -> float:
 
 
 def _directions(scenario: Scenario, species: str, typical: int) -> int:
-    """Return from how many directions a copy is looked for: as many as its templates have, or typical ones."""
+    """Return from how many directions a copy is looked for: its templates', or else typical ones."""
     if typical == 1:
         return 1
     around = Surroundings(

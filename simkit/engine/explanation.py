@@ -7,16 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from simkit.core import fourier
-from simkit.core.grid import FloatArray, Grid
 from simkit.core.spec import Spec
 from simkit.engine import imaging
+from simkit.engine.appearance import noise_spectrum
 from simkit.engine.archive import survey
+from simkit.engine.ceiling import REACH, LatticeCeiling, SpeciesCeiling, ceiling_of
 from simkit.engine.memory import estimate
+from simkit.engine.operating import operating_point, recall_above_level
 from simkit.engine.realisation import realise, resolved_noise, simulation_grid, truth_of
 from simkit.engine.simulation import total_gain
 from simkit.psf.ctf import Ctf, first_zero
 from simkit.scenario.spec import Scenario
-from simkit.theory.detectability import detectability
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ def explain(scenario: Scenario, *, workers: int = 1) -> list[Section]:
     ScenarioError
         If the scenario cannot be realised.
     """
-    sections = [Section("What is not modelled", not_modelled(scenario)), Section("Image", _image(scenario))]
+    sections = [Section("What is not modelled", not_modelled(scenario))]
+    sections += [Section(f"What physics allows: {name}", rows) for name, rows in _allowed(scenario).items()]
+    sections.append(Section("Image", _image(scenario)))
     if scenario.micrographs is not None:
         sections.append(Section("Micrographs", _micrographs(scenario, workers)))
     if scenario.simulates:
@@ -88,6 +91,51 @@ def not_modelled(scenario: Scenario) -> list[tuple[str, str]]:
     return rows
 
 
+def _allowed(scenario: Scenario) -> dict[str, list[tuple[str, str]]]:
+    """Return, for every species, what the best conceivable picker could do."""
+    ceiling = ceiling_of(scenario)
+    if ceiling is None:
+        return {}
+    result = {}
+    for name, limit in ceiling.species.items():
+        low, high = (f"{d:.3g}" for d in limit.d_prime_range)
+        seen = low if low == high else f"{low} … {high} over its views"
+        rows = [("detectability d′", f"{seen}: a peak’s height in standard deviations of the noise")]
+        rows += _limits(limit)
+        if ceiling.curve is not None and name in ceiling.curves:
+            point = operating_point(ceiling.curve, 1.0)
+            recall = recall_above_level(ceiling.curves[name], point.level)
+            rows.append(
+                ("ideal recall", f"{recall:.4g} at 1 false pick per micrograph, a score of {point.level:.3g}")
+            )
+        if name in ceiling.lattices:
+            rows.append(("lattice", _lattice(ceiling.lattices[name])))
+        result[name] = rows
+    return result
+
+
+def _limits(limit: SpeciesCeiling) -> list[tuple[str, str]]:
+    if not limit.reachable:
+        outliers = f"{100 * limit.outliers:.2g} % gross outliers"
+        return [("position", f"no limit is within reach: d′ < {REACH:g}, expect {outliers}")]
+    axes = (("y", limit.sigma_y), ("x", limit.sigma_x))
+    places = [f"{axis} ± {sigma:.3g} Å" for axis, sigma in axes if np.isfinite(sigma)]
+    rows = [("position", f"{', '.join(places)} at best")]
+    if np.isfinite(limit.sigma_psi):
+        rows.append(("in-plane angle", f"± {limit.sigma_psi:.3g}° at best"))
+    return rows
+
+
+def _lattice(limit: LatticeCeiling) -> str:
+    vectors = (("a", limit.sigma_a), ("b", limit.sigma_b))
+    lengths = [f"{name} ± {sigma:.3g} Å" for name, sigma in vectors if np.isfinite(sigma)]
+    return (
+        f"{', '.join(lengths)} at best, from the {limit.sites} sites of one micrograph"
+        if lengths
+        else (f"{limit.sites} sites do not determine it")
+    )
+
+
 def _image(scenario: Scenario) -> list[tuple[str, str]]:
     image = scenario.image
     rows = [("pixel size", f"{image.pixel_size:g} Å, Nyquist {2 * image.pixel_size:g} Å")]
@@ -126,6 +174,8 @@ def _micrographs(scenario: Scenario, workers: int) -> list[tuple[str, str]]:
 def _species(scenario: Scenario) -> dict[str, list[tuple[str, str]]]:
     realisation = realise(scenario, 0)
     truth = truth_of(scenario, realisation)
+    image = scenario.image.grid
+    variance = fourier.energy(noise_spectrum(scenario), image.shape) / image.size
     result = {}
     for name, species in scenario.specimen.items():
         mine = truth.take(truth["class"] == name)
@@ -139,39 +189,15 @@ def _species(scenario: Scenario) -> dict[str, list[tuple[str, str]]]:
             ("density", f"{drawn.min():.4g} … {drawn.max():.4g}" + _density_unit(scenario)),
             ("contrast of one copy", f"{contrasts.min():+.4g} … {contrasts.max():+.4g}{views}"),
         ]
-        spectrum = _noise_spectrum(scenario, grid)
-        variance = fourier.energy(spectrum, grid.shape) / grid.size
         if variance > 0:
-            scale = total_gain(scenario)
-            visible = [
-                detectability(fourier.forward(c * scale), noise_spectrum=spectrum, shape=grid.shape)
-                for c in contrasts
-            ]
-            rows += [
-                ("SNR", f"{imaging.copy_variance(scenario, name) * scale**2 / variance:.4g}{views}"),
-                ("detectability d′ of the ideal observer", _range(visible) + views),
-            ]
+            signal = imaging.copy_variance(scenario, name) * total_gain(scenario) ** 2
+            rows.append(("SNR", f"{signal / variance:.4g}{views}"))
         result[name] = rows
     return result
 
 
-def _range(values: list[float]) -> str:
-    low, high = f"{min(values):.3g}", f"{max(values):.3g}"
-    return low if low == high else f"{low} … {high}"
-
-
 def _density_unit(scenario: Scenario) -> str:
     return " rad" if scenario.image.model == "phase" else ""
-
-
-def _noise_spectrum(scenario: Scenario, grid: Grid) -> FloatArray:
-    """Return the noise power spectrum, in the micrograph's units, where there is no particle."""
-    total = np.zeros(grid.frequency_radius().shape)
-    mean = scenario.image.base_level
-    for member in resolved_noise(scenario).values():
-        total = total * member.gain(grid) ** 2 + member.spectrum(grid, mean)
-        mean *= member.gain(grid)
-    return total
 
 
 def _optics(scenario: Scenario) -> list[tuple[str, str]]:
@@ -210,11 +236,11 @@ def _pickers(scenario: Scenario) -> list[tuple[str, str]]:
 
 def _fields(spec: Spec) -> str:
     fields = spec.model_dump(mode="json", exclude_none=True)
-    return ", ".join(f"{name.replace('_', ' ')} {_readable(value)}" for name, value in fields.items())
+    return ", ".join(f"{name.replace('_', ' ')} {readable(value)}" for name, value in fields.items())
 
 
-def _readable(value: object) -> str:
-    """Write a field's value for a person: numbers short, long lengths in µm or mm."""
+def readable(value: object) -> str:
+    """Return a field's value for a person: numbers short, long lengths in µm or mm."""
     if isinstance(value, float):
         return f"{value:.6g}"
     text = str(value)
