@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 PLATE_WIDTH = 1000.0
@@ -114,12 +114,27 @@ class Illustration:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under headings; the first cell of a row names it."""
+    """Rows under headings; the first cell of a row names it.
+
+    Attributes
+    ----------
+    caption : str
+        What the rows are.
+    columns : sequence of str
+        Headings.
+    rows : sequence of sequences of str
+        Cells.
+    glossary : dict
+        First cell of a row → what it means.
+    words : collection of int
+        Columns that hold prose, which breaks into lines, rather than numbers.
+    """
 
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     glossary: dict[str, str] = field(default_factory=dict)
+    words: Collection[int] = ()
 
 
 def symbol_path(symbol: str, x: float, y: float, r: float) -> str:
@@ -154,6 +169,7 @@ _CORNERS = {
     "diamond": [(0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)],
     "square": [(-0.8, -0.8), (0.8, -0.8), (0.8, 0.8), (-0.8, 0.8)],
     "wedge": [(0.0, 1.0), (0.87, -0.5), (-0.87, -0.5)],
+    "hexagon": [(0.5, -0.87), (1.0, 0.0), (0.5, 0.87), (-0.5, 0.87), (-1.0, 0.0), (-0.5, -0.87)],
 }
 
 SYMBOLS = (*_CORNERS, "circle", "cross", "sight", "plus")

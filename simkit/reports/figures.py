@@ -1,11 +1,9 @@
-"""Figures of their own: marked micrographs, score maps, histograms, localisation, transfer, audits."""
+"""Figures of their own: marked micrographs, score maps, histograms of scores, transfer, audits."""
 
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, Rectangle
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from scipy import ndimage
 
@@ -16,7 +14,6 @@ from simkit.engine.simulation import total_gain
 from simkit.reports import canvas, plates, signals
 from simkit.reports.elements import Illustration, Layer, Plate, Plot
 from simkit.reports.marks import STYLES, Outcomes, count_text, crosses, layers
-from simkit.reports.wording import number
 
 MICROGRAPH_PIXELS = 1024
 MAP_PIXELS = 768
@@ -140,7 +137,14 @@ def score_map(picker: str, run: PickerRun, micrograph: str) -> Illustration:
     return Illustration(plate, caption, note, [layer])
 
 
-HATCHES = {"hit": None, "wrong": "\\\\\\\\", "false": "////", "unlabelled": "////", "pick": None}
+HATCHES = {
+    "hit": None,
+    "wrong": "\\\\\\\\",
+    "false": "////",
+    "unlabelled": "////",
+    "ignored": "....",
+    "pick": None,
+}
 """Hatching of every outcome's bars, so that colour alone tells nothing apart."""
 
 
@@ -178,63 +182,6 @@ def score_histogram(picker: str, run: PickerRun, outcomes: Outcomes) -> Illustra
         "false ones lie, the better the score tells them apart."
     )
     return Illustration(Plot(alt, canvas.draw(paint, width=5.2, height=3.2)), caption)
-
-
-def localisation(
-    picker: str, outcomes: Outcomes, radius: float, pixel_size: float, ndim: int
-) -> Illustration:
-    """Show pick − truth of every hit, with their mean, the matching radius and one pixel for scale."""
-    dy, dx = outcomes.displacements()
-    if ndim == 1:
-        return _localisation_line(picker, dx, pixel_size)
-    near = max(1.5 * float(np.percentile(np.hypot(dy, dx), 90)), 0.6 * pixel_size)
-    beyond = int((np.maximum(np.abs(dy), np.abs(dx)) > near).sum())
-    title = f"magnified; {beyond} outside" if beyond else "magnified"
-
-    def paint(figure: Figure) -> None:
-        left, right = figure.subplots(1, 2)
-        _scatter(left, dy, dx, 1.08 * radius, "whole matching radius", radius, pixel_size)
-        _scatter(right, dy, dx, near, title, radius, pixel_size)
-
-    down, right = (number(float(d.mean()), "Å", digits=2) for d in (dy, dx))
-    words = f"mean {down} along y, {right} along x"
-    plot = Plot(
-        f"Scatter of pick minus truth for {len(dx)} hits of {picker}: {words}",
-        canvas.draw(paint, width=5.6, height=3.0),
-    )
-    caption = (
-        f"Where {picker} puts a pick relative to the true centre ({words}). Dots are hits, the vermillion "
-        "plus is their mean, the dotted square is one pixel, the dashed circle the matching radius."
-    )
-    return Illustration(plot, caption)
-
-
-def _scatter(
-    axes: Axes, dy: FloatArray, dx: FloatArray, limit: float, title: str, radius: float, pixel_size: float
-) -> None:
-    axes.set(xlim=(-limit, limit), ylim=(limit, -limit), aspect="equal", title=title)
-    axes.set(xlabel="pick − truth along x (Å)", ylabel="along y, down (Å)")
-    axes.axhline(0, color="0.85", linewidth=0.8)
-    axes.axvline(0, color="0.85", linewidth=0.8)
-    many = len(dx) > canvas.RASTER_ABOVE
-    axes.plot(dx, dy, "o", color=canvas.BLUE, markersize=3.5, alpha=0.6, rasterized=many)
-    axes.plot(dx.mean(), dy.mean(), "P", color=canvas.VERMILLION, markeredgecolor="white", markersize=9)
-    axes.add_patch(Circle((0, 0), radius, fill=False, linestyle="--", edgecolor="0.3"))
-    corner, side = (-pixel_size / 2, -pixel_size / 2), pixel_size
-    axes.add_patch(Rectangle(corner, side, side, fill=False, linestyle=":", edgecolor="0.3"))
-
-
-def _localisation_line(picker: str, dx: FloatArray, pixel_size: float) -> Illustration:
-    def paint(figure: Figure) -> None:
-        axes = figure.add_subplot(xlabel="pick − truth (Å)", ylabel="hits")
-        axes.hist(dx, 25, color=(canvas.BLUE, 0.4), edgecolor=canvas.BLUE)
-        axes.axvline(dx.mean(), color=canvas.VERMILLION, linestyle="--")
-
-    return Illustration(
-        Plot(f"Histogram of pick minus truth of {len(dx)} hits", canvas.draw(paint, width=5.2, height=3.2)),
-        f"Where {picker} puts a pick relative to the true position; the dashed line is the mean. "
-        f"A pixel is {pixel_size:g} Å.",
-    )
 
 
 def transfer(values: FloatArray | ComplexArray, grid: Grid) -> Illustration:

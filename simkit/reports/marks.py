@@ -9,7 +9,7 @@ import numpy as np
 
 from simkit.core.grid import FloatArray, Grid
 from simkit.core.tables import Array, Picks, Table, Truth
-from simkit.engine.results import RunResult
+from simkit.engine.results import Mask, RunResult
 from simkit.reports import plates
 from simkit.reports.elements import Layer
 
@@ -19,9 +19,14 @@ STYLES = {
     "false": ("false: a pick with no particle near it", "cross", "vermillion"),
     "unlabelled": ("unlabelled: a pick near none of the known particles", "square", "green"),
     "missed": ("missed: a particle looked for that no pick is near", "triangle", "orange"),
+    "ignored": ("ignored: a pick counted neither as a hit nor as false", "hexagon", "grey"),
+    "excused": ("ignored: a particle counted neither as found nor as missed", "wedge", "grey"),
     "pick": ("pick, not judged", "plus", "sky"),
 }
 """Outcome → what it means, its shape, its colour."""
+
+OF_TRUTH = ("missed", "excused")
+"""Outcomes of particles; all others are of picks."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class Outcomes:
     picks, truth : Picks, Truth
         All micrographs.
     rows : mapping
-        Outcome → row numbers: of the picks, or of the truth for "missed".
+        Outcome → row numbers: of the truth for those in `OF_TRUTH`, else of the picks.
     pairs : array, shape (n, 2)
         (truth row, pick row) of every hit.
     """
@@ -46,7 +51,7 @@ class Outcomes:
     def tables(self) -> Iterator[tuple[str, Table]]:
         """Yield (outcome, its rows as a table)."""
         for outcome, rows in self.rows.items():
-            yield outcome, (self.truth if outcome == "missed" else self.picks).take(rows)
+            yield outcome, (self.truth if outcome in OF_TRUTH else self.picks).take(rows)
 
     def displacements(self) -> tuple[FloatArray, FloatArray]:
         """Return pick − truth of every hit in Å, as (y, x)."""
@@ -79,19 +84,29 @@ def outcomes_of(result: RunResult, picker: str) -> Outcomes:
     if judgement is None:
         return Outcomes(picks, truth, {"pick": np.arange(len(picks))}, np.empty((0, 2), int))
     unjudged = np.isin(picks["micrograph"], list(result.unjudged))
+    ignored, excused = _rows(judgement.ignored_picks, picks), _rows(judgement.ignored_truth, truth)
     pairs = np.stack([judgement.match.truth, judgement.match.pick], axis=1)
+    pairs = pairs[~excused[pairs[:, 0]] & ~ignored[pairs[:, 1]]]
     known = truth["class"][pairs[:, 0]]
     right = (known == picks["class"][pairs[:, 1]]) | (known == "")
-    wanted = np.flatnonzero(np.isin(truth["class"], ("", *sought(result, picker))))
+    wanted = np.isin(truth["class"], ("", *sought(result, picker)))
     rows = {
         "hit": np.sort(pairs[right, 1]),
         "wrong": np.sort(pairs[~right, 1]),
-        unmatched(result): np.setdiff1d(np.flatnonzero(~unjudged), pairs[:, 1]),
-        "missed": np.setdiff1d(wanted, pairs[:, 0]),
+        unmatched(result): np.setdiff1d(np.flatnonzero(~unjudged & ~ignored), pairs[:, 1]),
+        "missed": np.setdiff1d(np.flatnonzero(wanted & ~excused), pairs[:, 0]),
     }
-    if unjudged.any():
-        rows["pick"] = np.flatnonzero(unjudged)
+    # Of the classes that the picker was not asked for, those alone that the scenario says to ignore.
+    ignoring = result.scenario.score.ignore.classes if result.scenario.score else ()
+    shown = excused & (wanted | np.isin(truth["class"], ignoring))
+    rare = {"ignored": ignored & ~unjudged, "excused": shown, "pick": unjudged}
+    rows |= {outcome: np.flatnonzero(of_rows) for outcome, of_rows in rare.items() if of_rows.any()}
     return Outcomes(picks, truth, rows, pairs[right])
+
+
+def _rows(ignored: Mask, table: Table) -> Mask:
+    """Return which rows of a table are ignored: none, where nothing is said of them."""
+    return ignored if len(ignored) else np.zeros(len(table), bool)
 
 
 def layers(outcomes: Outcomes, grid: Grid, micrograph: str, radius: float) -> list[Layer]:

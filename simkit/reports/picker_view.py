@@ -1,4 +1,4 @@
-"""A picker as the page tells it: in a sentence, in numbers, in pictures, and micrograph by micrograph."""
+"""A picker as the page tells it: in numbers, in pictures, and micrograph by micrograph."""
 
 from __future__ import annotations
 
@@ -10,26 +10,18 @@ import numpy as np
 
 from simkit.core import tables
 from simkit.engine.results import RunResult, Value
-from simkit.metric.detection import BOUNDED_BELOW, MEANINGLESS
-from simkit.reports import figures, wording
+from simkit.metric.detection import MEANINGLESS
+from simkit.reports import curves, figures, limits, placement, wording
+from simkit.reports.efficiency import efficiency_table
 from simkit.reports.elements import Illustration, Table
-from simkit.reports.marks import Outcomes, sought, unmatched
-
-HEADLINE = ("recall", "precision", "f1")
+from simkit.reports.glossary import GLOSSARY
+from simkit.reports.headline import HEADLINE, Headline, headline, score_text, values_by_class
+from simkit.reports.marks import Outcomes, unmatched
+from simkit.reports.published_view import published_table
+from simkit.reports.strata_view import confusion_table, recall_by_difficulty, strata_table
 
 MOST_ROWS = 50
 """Micrographs that the table of them lists."""
-
-
-@dataclass(frozen=True)
-class Headline:
-    """One picker in a sentence, and in a line (class, recall, precision, F1) for each class."""
-
-    name: str
-    sentence: str
-    lines: Sequence[Sequence[str]]
-    knows: str
-    oracle: bool
 
 
 @dataclass(frozen=True)
@@ -44,21 +36,36 @@ class PickerView:
     score_map: Illustration | None
     charts: Sequence[Illustration]
     table: Table | None
+    undefined: Sequence[str]
+    efficiency: Table | None
+    difficulty: Illustration | None
+    strata: Table | None
+    confusion: Table | None
+    published: Table | None
 
 
 def picker_view(result: RunResult, name: str, base: Illustration, outcomes: Outcomes) -> PickerView:
     """Say everything about one picker; `base` is the micrograph that its picks are marked on."""
     run, spec = result.pickers[name], result.scenario.pickers[name]
     mapped = run.first.score_map.size > 0
+    judgement = result.judgements.get(name)
+    strata = judgement.strata if judgement else ()
+    recall = judgement.values["all"].get("recall") if judgement else None
     return PickerView(
         name=name,
         kind=wording.kind(spec),
-        headline=_headline(result, name, outcomes),
+        headline=headline(result, name, outcomes),
         remarks=_remarks(result, name),
         marked=figures.marked_micrograph(result, base, name, outcomes, radius(result, name)),
         score_map=figures.score_map(name, run, result.micrograph_names[0]) if mapped else None,
         charts=_charts(result, name, outcomes),
         table=_metrics_table(result, name),
+        undefined=[wording.name_of(metric) for metric in _undefined(values_by_class(result, name))],
+        efficiency=efficiency_table(result, name) if judgement else None,
+        difficulty=recall_by_difficulty(name, strata, recall) if strata else None,
+        strata=strata_table(name, strata) if strata else None,
+        confusion=confusion_table(name, judgement.confusion) if judgement else None,
+        published=published_table(name, judgement.published) if judgement else None,
     )
 
 
@@ -66,55 +73,6 @@ def radius(result: RunResult, picker: str) -> float:
     """Return the radius in Å of the largest particle that a picker looks for."""
     used = result.scenario.pickers[picker].templates or tuple(result.banks)
     return max((result.banks[t][0].support for t in used), default=0.0)
-
-
-def _value(result: RunResult, metric: str, value: Value, unit: str = "") -> str:
-    """Write a score; where the truth is not complete, a bound as one."""
-    bound = value is not None and metric in BOUNDED_BELOW and not result.scenario.truth_is_complete
-    return f"{'≥ ' if bound else ''}{wording.number(value, unit)}"
-
-
-def _headline(result: RunResult, name: str, outcomes: Outcomes) -> Headline:
-    judgement = result.judgements.get(name)
-    spec = result.scenario.pickers[name]
-    return Headline(
-        name=name,
-        sentence=_summary(result, name, outcomes),
-        lines=[
-            [c, *(_value(result, metric, values.get(metric)) for metric in HEADLINE)]
-            for c, values in _by_class(result, name).items()
-        ],
-        knows=wording.listed(judgement.knows if judgement else spec.knows),
-        oracle=judgement.oracle if judgement else spec.oracle,
-    )
-
-
-def _by_class(result: RunResult, name: str) -> dict[str, Mapping[str, Value]]:
-    """Return a picker's values on all particles and, where those differ, on each class it looks for."""
-    judgement = result.judgements.get(name)
-    if judgement is None:
-        return {}
-    everything = judgement.values["all"]
-    classes = {c: judgement.values[c] for c in sought(result, name) if c in judgement.values}
-    return {"all": everything} | {c: values for c, values in classes.items() if values != everything}
-
-
-def _summary(result: RunResult, name: str, outcomes: Outcomes) -> str:
-    if name not in result.judgements:
-        count = wording.plural(len(outcomes.picks), "pick")
-        return f"{name} made {count}; nothing says how many are right."
-    classes = sought(result, name)
-    wanted = int(np.isin(outcomes.truth["class"], ("", *classes)).sum())
-    some = set(result.scenario.specimen) - set(classes)
-    noun = f"{' and '.join(classes)} particle" if some else "particle"
-    alone = unmatched(result)
-    known = "" if result.scenario.truth_is_complete else "known "
-    hits, others, wrong = (len(outcomes.rows[o]) for o in ("hit", alone, "wrong"))
-    sentence = (
-        f"{name} found {hits} of {wording.plural(wanted, known + noun)}, "
-        f"with {wording.plural(others, f'{alone} pick')}"
-    )
-    return f"{sentence} and {wrong} of a wrong class." if wrong else f"{sentence}."
 
 
 def _remarks(result: RunResult, name: str) -> list[str]:
@@ -128,38 +86,62 @@ def _remarks(result: RunResult, name: str) -> list[str]:
 
 
 def _charts(result: RunResult, name: str, outcomes: Outcomes) -> list[Illustration]:
-    charts = []
+    """Draw what is known of a picker: its scores, its curves, where it puts a pick."""
+    charts: list[Illustration | None] = []
     if outcomes.scores():
         charts.append(figures.score_histogram(name, result.pickers[name], outcomes))
+    if name in result.judgements:
+        charts += _curves(result, name)
     score, image = result.scenario.score, result.scenario.image
     if len(outcomes.pairs) and score is not None:
-        charts.append(
-            figures.localisation(
-                name, outcomes, radius=score.radius, pixel_size=image.pixel_size, ndim=image.ndim
-            )
-        )
-    return charts
+        pixel = image.pixel_size
+        charts.append(placement.localisation(name, outcomes, score.radius, pixel, image.ndim))
+        charts.append(placement.over_limit(name, outcomes, image.ndim))
+    return [chart for chart in charts if chart is not None]
+
+
+def _curves(result: RunResult, name: str) -> list[Illustration]:
+    judgement, score = result.judgements[name], result.scenario.score
+    curve, ideal = judgement.curves.get("all"), limits.ideal_curve(result, name, "all")
+    cut = curves.own_cut(judgement.values["all"])
+    complete, drawn = result.scenario.truth_is_complete, []
+    if curve is not None and len(curve.tp) and curve.truths:
+        drawn.append(curves.precision_recall(name, curve, cut, ideal, complete=complete))
+        ndim = result.scenario.image.ndim
+        drawn.append(curves.froc(name, curve, cut, ideal, complete=complete, ndim=ndim))
+    if judgement.by_radius is not None and score is not None:
+        drawn.append(curves.against_radius(name, judgement.by_radius, score.radius, complete=complete))
+    return drawn
 
 
 def _metrics_table(result: RunResult, name: str) -> Table | None:
-    values = _by_class(result, name)
+    values = values_by_class(result, name)
     if not values:
         return None
     meaningless = MEANINGLESS[result.scenario.truth_is_complete]
-    metrics = [metric for metric in values["all"] if metric != meaningless]
+    left_out = {meaningless, *_undefined(values)}
+    metrics = [metric for metric in values["all"] if metric not in left_out]
     rows = [
         [
             wording.name_of(metric),
-            *(
-                _value(result, metric, of_class.get(metric), _unit(result, metric))
-                for of_class in values.values()
-            ),
+            *(score_text(result, name, class_, metric, _unit(result, metric)) for class_ in values),
         ]
         for metric in metrics
     ]
-    glossary = {wording.name_of(m): wording.GLOSSARY[m] for m in metrics if m in wording.GLOSSARY}
+    glossary = {wording.name_of(m): GLOSSARY[m] for m in metrics if m in GLOSSARY}
     columns = ["", "all, whatever the class" if len(values) > 1 else "all", *list(values)[1:]]
-    return Table(f"Scores of {name}", columns, rows, glossary)
+    sure = ", with 95 % intervals in brackets" if result.judgements[name].intervals else ""
+    return Table(f"Scores of {name}{sure}", columns, rows, glossary)
+
+
+def _undefined(values: Mapping[str, Mapping[str, Value]]) -> list[str]:
+    """Return the metrics that exist under no class; those of every headline are shown all the same."""
+    told = {*HEADLINE, *MEANINGLESS.values()}
+    return [
+        metric
+        for metric in values.get("all", ())
+        if metric not in told and all(of_class.get(metric) is None for of_class in values.values())
+    ]
 
 
 def by_micrograph(result: RunResult, outcomes: Mapping[str, Outcomes]) -> Table | None:

@@ -24,6 +24,7 @@ MARKERS = {
     "square": "s",
     "triangle": "^",
     "wedge": "v",
+    "hexagon": "h",
     "diamond": "D",
     "cross": "x",
     "plus": "+",
@@ -35,6 +36,7 @@ TONES = {
     "vermillion": canvas.VERMILLION,
     "orange": canvas.ORANGE,
     "purple": canvas.PURPLE,
+    "grey": "0.5",
 }
 """Symbols and colours of the style sheet, as matplotlib has them."""
 

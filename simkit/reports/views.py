@@ -8,10 +8,13 @@ from importlib.metadata import version
 
 from simkit.engine.explanation import not_modelled
 from simkit.engine.results import RunResult, Value
-from simkit.reports import equation, figures, wording
+from simkit.reports import equation, figures, limits, wording
+from simkit.reports.comparison_view import ComparisonView, comparison_view
 from simkit.reports.elements import Illustration, Table
+from simkit.reports.headline import Headline
 from simkit.reports.marks import outcomes_of
-from simkit.reports.picker_view import Headline, PickerView, by_micrograph, picker_view, radius
+from simkit.reports.null_view import NullView, null_view
+from simkit.reports.picker_view import PickerView, by_micrograph, picker_view, radius
 from simkit.scenario.loading import dump
 
 
@@ -58,8 +61,11 @@ class Report:
     micrograph: Illustration
     pickers: Sequence[PickerView]
     judged: bool
+    comparison: ComparisonView | None
+    null: NullView | None
     audits: Sequence[AuditView]
     facts: Table | None
+    limits: Sequence[Table]
     not_modelled: Sequence[tuple[str, str]]
     notices: Sequence[str]
     complete: bool
@@ -70,6 +76,33 @@ class Report:
     seed: int
     version: str
     files: Sequence[tuple[str, str]]
+
+    @property
+    def ideal(self) -> bool:
+        """Whether the ideal observer's recall is known for any picker."""
+        return any(line[-1] != wording.MISSING for headline in self.headlines for line in headline.lines)
+
+    @property
+    def sections(self) -> dict[str, str]:
+        """The sections that this page has after its verdict: id → title."""
+        return {name: title for name, (there, title) in self._all_sections().items() if there}
+
+    def _all_sections(self) -> dict[str, tuple[bool, str]]:
+        found = "What was found, and what was not" if self.judged else "What was picked"
+        searched = bool(self.pickers)
+        return {
+            "equation": (bool(self.steps), "The experiment as an equation"),
+            "micrograph": (True, found if searched else "The micrograph"),
+            "scores": (searched, "How it was found"),
+            "failures": (any(p.difficulty or p.confusion for p in self.pickers), "Where it fails"),
+            "comparison": (self.comparison is not None, "Which picker is better"),
+            "null": (self.null is not None, "Where there is nothing to find"),
+            "published": (any(p.published for p in self.pickers), "What other rules would have said"),
+            "audits": (bool(self.audits), "Measurements"),
+            "facts": (self.facts is not None, "Contrast, dose and noise"),
+            "absent": (bool(self.absent), "What is not on this page, and why"),
+            "reproduce": (True, "How to reproduce this"),
+        }
 
 
 def report_of(result: RunResult, command: str) -> Report:
@@ -88,8 +121,11 @@ def report_of(result: RunResult, command: str) -> Report:
         micrograph=base,
         pickers=pickers,
         judged=bool(result.judgements),
+        comparison=comparison_view(result.comparisons),
+        null=null_view(result.nulls, scenario.image.pixel_size),
         audits=[_audit(result, name) for name in result.measurements],
         facts=_facts(result),
+        limits=_limits(result),
         not_modelled=not_modelled(scenario) if result.first is not None else [],
         notices=result.scores["notices"],
         complete=scenario.truth_is_complete,
@@ -164,6 +200,13 @@ def _audit(result: RunResult, name: str) -> AuditView:
         table=Table(f"What {name} measured", ["", "value"], rows),
         panels=[figures.audit_panel(panel) for panel in measured.panels],
     )
+
+
+def _limits(result: RunResult) -> list[Table]:
+    if result.ceiling is None:
+        return []
+    tables = limits.limits_table(result.ceiling), limits.lattice_table(result.ceiling)
+    return [table for table in tables if table is not None]
 
 
 _FACTS = {

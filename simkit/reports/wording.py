@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
 
 from simkit.core.quantity import shortest
 from simkit.engine.results import Value
+from simkit.metric.curve import TUNED_ON_TRUTH
+from simkit.reports.glossary import NAMES
 from simkit.scenario.expectation import Bound, Expectation
 
 MISSING = "–"
-
-GLOSSARY = {
-    "tp": "particles that a pick was matched with",
-    "fp": "picks without a particle",
-    "fn": "particles without a pick",
-    "unlabelled": "picks without a known particle, where particles may be missing from the truth",
-    "duplicates": "false picks next to a particle that another pick has taken",
-    "wrong_class": "pairs in which the pick's class is not the particle's",
-    "precision": "share of the picks that are particles",
-    "recall": "share of the particles that were picked",
-    "f1": "harmonic mean of precision and recall",
-    "bias_y": "mean of pick − truth, down",
-    "bias_x": "mean of pick − truth, to the right",
-    "rmse": "root mean square distance of pick and truth",
-    "median": "median distance of pick and truth",
-    "psi_median_error": "of the in-plane angle, modulo the particle's symmetry",
-    "orientation_median_error": "turn in space from truth to pick, modulo the solid's point group",
-}
-"""Metric → what it means."""
-
-_NAMES = {
-    "lost_energy": "share of the templates' energy that the search could not see",
-    "noise_sd": "standard deviation of the score where there is only noise",
-    "sampling": "pixels per sample of the search grid",
-    "tp": "true positives",
-    "fp": "false positives",
-    "fn": "false negatives",
-    "f1": "F1",
-    "psi_median_error": "median angle error",
-    "orientation_median_error": "median orientation error",
-}
 
 _ACRONYMS = {"snr": "SNR", "fft": "FFT", "rmse": "RMSE"}
 
@@ -52,6 +25,35 @@ def number(value: Value, unit: str = "", *, digits: int = 4) -> str:
         return MISSING
     text = str(value) if isinstance(value, int) else f"{value:.{digits}g}"
     return _typeset(text + _suffix(unit))
+
+
+def between(interval: tuple[float, float] | None) -> str:
+    """Write a 95 % interval in brackets; "" where there is none."""
+    if interval is None:
+        return ""
+    low, high = (_fixed(float(bound), interval) for bound in interval)
+    return f"[{low}, {high}]"
+
+
+def _fixed(value: float, interval: tuple[float, float]) -> str:
+    """Write a value with as many decimals as its interval has two digits for."""
+    width = abs(interval[1] - interval[0])
+    decimals = max(0, 1 - math.floor(math.log10(width))) if width > 0 else 3
+    return _typeset(f"{value:.{min(decimals, 6)}f}")
+
+
+def sure(value: Value, interval: tuple[float, float] | None, unit: str = "") -> str:
+    """Write a value and how sure it is, with the decimals that its interval leaves it."""
+    if value is None or interval is None:
+        return number(value, unit)
+    text = str(value) if isinstance(value, int) else _fixed(value, interval)
+    return f"{text}{_suffix(unit)} {between(interval)}"
+
+
+def conjoined(clauses: Sequence[str]) -> str:
+    """Join clauses as a sentence does: "a, b and c"."""
+    *most, last = clauses
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _suffix(unit: str) -> str:
@@ -71,7 +73,8 @@ def _typeset(text: str) -> str:
 def name_of(metric: str) -> str:
     """Write a metric's or fact's name in words."""
     words = (_ACRONYMS.get(word, word) for word in metric.split("_"))
-    return _NAMES.get(metric, " ".join(words))
+    name = NAMES.get(metric, " ".join(words))
+    return f"{name} (tuned on the truth)" if metric in TUNED_ON_TRUTH else name
 
 
 def subject(expectation: Expectation) -> str:

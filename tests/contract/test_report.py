@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import io
 import itertools
 import re
 import sys
-from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -30,7 +27,9 @@ from simkit.reports.page import render
 from simkit.reports.views import run_files, verdict
 
 sys.path.insert(0, str(Path(__file__).parent))
+from report_extras import judged_in_full
 from report_fixture import BUMP, finished, line, picker, plane, species
+from report_reading import Outline, embedded
 
 COMMAND = "simkit run scenario.yaml"
 EXPECT_GOOD = {"picker": "near", "metric": "recall", "at_least": 0.1}
@@ -67,38 +66,18 @@ RUNS = {
     ),
     "a net": lambda: finished(plane(specimen={"bump": species(BUMP, NET)}, pickers={"near": picker()})),
     "not simulated": without_simulation,
+    "judged in full": lambda: judged_in_full(
+        finished(plane(pickers={name: picker(cheats=name == "told") for name in ("near", "far", "told")}))
+    ),
+    "judged in full, one dimension": lambda: judged_in_full(
+        finished(line(pickers={"near": picker(), "far": picker()}))
+    ),
 }
 
 
 @pytest.fixture(scope="module")
 def pages() -> dict[str, str]:
     return {name: render(make(), command=COMMAND) for name, make in RUNS.items()}
-
-
-class Outline(HTMLParser):
-    """Collects every element with its attributes, and the text that is not style."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        if self.elements and self.elements[-1][0] != "style":
-            self.text += data
-
-    def all(self, *tags: str) -> Iterator[dict[str, str | None]]:
-        return (attributes for tag, attributes in self.elements if tag in tags)
-
-
-def embedded(page: str, media_type: str) -> list[bytes]:
-    """Every data URI of a type, decoded."""
-    found = re.findall(rf"data:{re.escape(media_type)};base64,([A-Za-z0-9+/=]+)", page)
-    return [base64.b64decode(text) for text in found]
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -249,9 +228,11 @@ def test_marks_lie_where_the_picks_are() -> None:
     assert all(m.title.startswith("hit") and "score" in m.title for m in hits.marks)
 
 
-def test_every_outcome_has_its_own_shape_and_its_own_colour() -> None:
-    judged = [style for outcome, style in marks.STYLES.items() if outcome != "pick"]
-    assert len({shape for _, shape, _ in judged}) == len({tone for _, _, tone in judged}) == len(judged)
+def test_every_outcome_has_its_own_shape_and_what_is_judged_its_own_colour() -> None:
+    shapes = [shape for _, shape, _ in marks.STYLES.values()]
+    assert len(set(shapes)) == len(shapes)
+    judged = [tone for o, (_, _, tone) in marks.STYLES.items() if o not in ("pick", "ignored", "excused")]
+    assert len(set(judged)) == len(judged)
 
 
 def test_only_the_shown_micrograph_is_marked_and_all_are_counted() -> None:
