@@ -10,11 +10,13 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from simkit.core.grid import ComplexArray, FloatArray, Grid
+from simkit.core.quantity import fold, wrap_angle
 from simkit.core.tables import Placements, Truth
 from simkit.correlation.whitening import sampled_spectrum
 from simkit.engine import imaging
+from simkit.engine.appearance import KNOWN_ANGLES
 from simkit.noise.base import Noise
-from simkit.scenario.spec import Scenario
+from simkit.scenario.spec import Scenario, Species
 from simkit.theory.fisher import copy_limits, derivatives_of, whitened
 
 Rows = npt.NDArray[np.intp]
@@ -110,8 +112,9 @@ def with_difficulty(
     -------
     Truth
         `background` is the mean of the noise-free image over the support, as much of it as is on the image,
-        this copy left out. `d_prime` and the limits, with amplitude and background unknown, count only what
-        is on the image; they are NaN without noise.
+        this copy left out. `d_prime` and the limits count only what is on the image; they are NaN without
+        noise. Amplitude and background are unknown, and the angle where copies lie at any: the limits on
+        position of copies at few angles hold for those who know these.
 
     Notes
     -----
@@ -153,9 +156,31 @@ def _of_species(
             order.append(part)
     found = {"background": background}
     if not noise.silent:
-        limits = copy_limits(np.concatenate(information)[np.argsort(np.concatenate(order))], list(changes))
-        found |= {column: getattr(limits, column) for column in COLUMNS[1:]}
+        whole = np.concatenate(information)[np.argsort(np.concatenate(order))]
+        any_angle = may_lie_at_any_angle(scenario.specimen[name], copies)
+        found |= _limits(whole, list(changes), any_angle=any_angle)
     return found
+
+
+def may_lie_at_any_angle(species: Species, copies: Placements) -> bool:
+    """Tell whether a copy's in-plane angle is unknown to whoever knows the scenario."""
+    known = np.unique(np.round(wrap_angle(copies.psi, 360.0 / fold(species.symmetry)), 6))
+    return getattr(species.lattice, "rotation", None) == "uniform" or len(known) > KNOWN_ANGLES
+
+
+def _limits(information: FloatArray, parameters: list[str], *, any_angle: bool) -> dict[str, FloatArray]:
+    everything = copy_limits(information, parameters)
+    at_its_angle = everything
+    if not any_angle:
+        kept = [i for i, name in enumerate(parameters) if name != "psi"]
+        without = information[:, kept][:, :, kept]
+        at_its_angle = copy_limits(without, [parameters[i] for i in kept])
+    return {
+        "d_prime": everything.d_prime,
+        "sigma_y": at_its_angle.sigma_y,
+        "sigma_x": at_its_angle.sigma_x,
+        "sigma_psi": everything.sigma_psi,
+    }
 
 
 def _drawn(
