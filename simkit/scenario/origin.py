@@ -83,5 +83,5 @@ def _null(scenario: Scenario) -> Errors:
         )
     if scenario.audit:
         yield ScenarioError(
-            "measures what is in the micrographs, and in a null there is nothing; leave this out", ("audit",)
+            "measures what is in the micrographs, and in a null there is nothing; leave it out", ("audit",)
         )
