@@ -47,7 +47,7 @@ class Block:
     line: int
 
 
-def blocks(stream: BinaryIO, *, line: int = 1, size: int = BLOCK, quote: bytes = b"") -> Iterator[Block]:
+def blocks(stream: BinaryIO, *, line: int = 1, quote: bytes = b"") -> Iterator[Block]:
     """Read a file from where it stands, in whole lines.
 
     Parameters
@@ -56,13 +56,11 @@ def blocks(stream: BinaryIO, *, line: int = 1, size: int = BLOCK, quote: bytes =
         Closing it is left to the caller.
     line : int
         Number of the first line.
-    size : int
-        Bytes that a block has about.
     quote : bytes
         A sign within two of which a line feed ends no line of the table: it stands in a block an even number
         of times, if the file is sound.
     """
-    while text := stream.read(size) + stream.readline():
+    while text := stream.read(BLOCK) + stream.readline():
         while quote and text.count(quote) % 2 and (more := stream.read(len(text)) + stream.readline()):
             text += more
         if b"\r" in text:

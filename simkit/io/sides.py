@@ -99,9 +99,12 @@ def read_side(path: Path, *, side: str, frame: CoordinateFrame, format: str | No
 
 def _refuse_one_dimension(file: Path, table: Picks) -> None:
     """Refuse what has no y: it would be at no distance from anything."""
-    for axis in "yx":
-        if np.isnan(table[axis]).any():
-            raise DataError(f"it has no column of {axis} positions; both y and x are needed", str(file))
+    if np.isnan(table["y"]).any():
+        raise DataError(
+            "it has positions along x alone; a column y_px beside x_px, or y_A beside x_A, is missing",
+            str(file),
+            1,
+        )
 
 
 def _oddities(table: Picks) -> list[str]:

@@ -48,6 +48,9 @@ FEWEST = 8
 SIDES = (1024, 2048, 3710, 3838, 4092, 4096, 5760, 7420, 7676, 8184, 8192, 11520)
 """Pixels along the sides of electron detectors in use; a size near one of them is taken for it."""
 
+MOST = 200_000
+"""Truths and picks together above which only some of the micrographs are looked at."""
+
 BIAS = 1 / 8
 """Share of the radius, 2 px at least, by which a picker's own bias may put the size of a micrograph wrong."""
 
@@ -63,7 +66,7 @@ class Suspicion:
     frame : str
         What the picks look like: "flipped-y", "transposed", "transposed+flipped-x" …
     as_given, better : int
-        Matched pairs in the frame as given and in the other one.
+        Matched pairs in the frame as given and in the other one, on the micrographs that were looked at.
     chance : float
         Matched pairs to be expected by chance.
     height, width : float or None
@@ -107,7 +110,11 @@ def likely_frame(
     vote for the sum of the two: true pairs all vote alike. The hits under the winner are judged by
     the binomial law, with the chance of a hit as measured by displacing the picks a few radii and
     `FALSE_ALARM` divided by the number of frames and of flips that could have won (Bonferroni).
+
+    Of very many points a part tells as much: only some micrographs are looked at, always the same, and the
+    sentence says how many.
     """
+    truth, picks, looked_at = _some_micrographs(truth, picks)
     if min(len(truth), len(picks)) < FEWEST:
         return None
     field = Field.of(truth, picks, radius)
@@ -124,7 +131,21 @@ def likely_frame(
         return None
     if displacement(field).excess > RIVAL * better.trial.excess:
         return None
-    return _confirmed(field, better, pixel_size)
+    return _confirmed(field, better, pixel_size, looked_at)
+
+
+def _some_micrographs(truth: Truth, picks: Picks) -> tuple[Truth, Picks, str]:
+    """Return the tables on as many micrographs, drawn evenly, as have `MOST` points, and what to say."""
+    shared = sorted(set(truth.codes("micrograph")[1]) & set(picks.codes("micrograph")[1]))
+    if len(truth) + len(picks) <= MOST or len(shared) < 2:
+        return truth, picks, ""
+    tables = truth.labels("micrograph"), picks.labels("micrograph")
+    sizes = [labels.counts() for labels in tables]
+    drawn = [shared[i] for i in np.random.default_rng(0).permutation(len(shared))]
+    reach = np.cumsum([sum(size[name] for size in sizes) for name in drawn])
+    names = drawn[: max(1, int(np.searchsorted(reach, MOST, side="right")))]
+    truth, picks = truth.take(tables[0].among(names)), picks.take(tables[1].among(names))
+    return truth, picks, f" on {len(names)} of {len(shared)} micrographs"
 
 
 @dataclass(frozen=True)
@@ -157,7 +178,7 @@ def _suspect(field: Field, frame: Frame) -> _Suspect | None:
     return suspect
 
 
-def _confirmed(field: Field, suspect: _Suspect, pixel_size: float | None) -> Suspicion | None:
+def _confirmed(field: Field, suspect: _Suspect, pixel_size: float | None, looked_at: str) -> Suspicion | None:
     """Count again, one to one and over all picks, and put it into words."""
     frame, sums = suspect.trial.frame, refined(field, suspect.trial)
     as_given, better = field.matched(field.picks), field.matched(frame.read(field.picks, sums))
@@ -168,8 +189,8 @@ def _confirmed(field: Field, suspect: _Suspect, pixel_size: float | None) -> Sus
     sides = {"height": height, "width": width}
     pixels = {name: _pixels(last, pixel_size, field.radius) for name, last in sides.items() if last}
     sentence = (
-        f"the picks look {_looks(frame)}: as given {as_given} of {len(field.picks)} match, which is what "
-        f"chance gives ({chance:.0f}); with {_reading(frame)}{_of_size(sides, pixels)} {better} do. "
+        f"the picks look {_looks(frame)}: as given {as_given} of {len(field.picks)} match{looked_at}, which "
+        f"is what chance gives ({chance:.0f}); with {_reading(frame)}{_of_size(sides, pixels)} {better} do. "
         f"If so, {_remedy(frame, pixels)}"
     )
     return Suspicion(sentence, frame.name, as_given, better, chance, height, width)
