@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simkit.core.grid import FloatArray
+from simkit.matching.pairs import Pairs
 
 
 @dataclass(frozen=True)
@@ -25,3 +26,9 @@ class Match:
     truth: npt.NDArray[np.intp]
     pick: npt.NDArray[np.intp]
     distance: FloatArray
+
+    @classmethod
+    def of(cls, pairs: Pairs) -> Match:
+        """Take the pairs that were chosen."""
+        order = np.argsort(pairs.truth)
+        return cls(pairs.truth[order], pairs.pick[order], pairs.distance[order])

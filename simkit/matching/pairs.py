@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from simkit.core.grid import FloatArray
-from simkit.core.tables import Picks, Truth
+from simkit.core.tables import Picks, Table, Truth
 
 ROUNDING = 1e-9
 """Share of the radius by which a pair may exceed it: a distance declared equal to the radius must
 not be lost to the last bit of a subtraction."""
+
+BLOCK = 1 << 17
+"""Truths and picks that are searched at a time: so many fit into the caches of a processor."""
+
+Indices = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -28,9 +35,16 @@ class Pairs:
         Å.
     """
 
-    truth: npt.NDArray[np.intp]
-    pick: npt.NDArray[np.intp]
+    truth: Indices
+    pick: Indices
     distance: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    def take(self, rows: npt.NDArray[Any]) -> Pairs:
+        """Return the pairs selected by indices or by a boolean mask."""
+        return Pairs(self.truth[rows], self.pick[rows], self.distance[rows])
 
 
 def near_points(truth_points: FloatArray, pick_points: FloatArray, radius: float) -> Pairs:
@@ -43,20 +57,61 @@ def near_points(truth_points: FloatArray, pick_points: FloatArray, radius: float
     radius : float
         Å, more than 0.
     """
-    found = cKDTree(truth_points).sparse_distance_matrix(
-        cKDTree(pick_points), radius * (1 + ROUNDING), output_type="ndarray"
+    # Balanced trees take twice as long to build and are not searched faster, however points lie.
+    build = {"balanced_tree": False, "compact_nodes": False}
+    found = cKDTree(truth_points, **build).sparse_distance_matrix(
+        cKDTree(pick_points, **build), radius * (1 + ROUNDING), output_type="ndarray"
     )
     return Pairs(found["i"].astype(np.intp), found["j"].astype(np.intp), found["v"].astype(float))
 
 
 def near(truth: Truth, picks: Picks, *, radius: float, ndim: int = 2) -> Pairs:
     """Return every truth and pick of the same micrograph at most `radius` Å apart, whatever their class."""
-    names = np.concatenate([truth["micrograph"], picks["micrograph"]])
-    # Micrographs are stacked like sheets, further apart than the radius: one search does them all.
-    sheet = 2 * radius * np.unique(names, return_inverse=True)[1]
-    axes = ("y", "x")[-ndim:]
-    truth_points, pick_points = (
-        np.stack([*(table[axis] for axis in axes), height], axis=1)
-        for table, height in ((truth, sheet[: len(truth)]), (picks, sheet[len(truth) :]))
-    )
-    return near_points(truth_points, pick_points, radius)
+    sheets = numbered(truth["micrograph"], picks["micrograph"])
+    points = [positions(table, ndim) for table in (truth, picks)]
+    parts = []
+    for rows in _blocks(*sheets):
+        # Micrographs are stacked like sheets, further apart than the radius: one search does them all.
+        stacked = [
+            np.column_stack([p[r], 2 * radius * s[r]]) for p, r, s in zip(points, rows, sheets, strict=True)
+        ]
+        found = near_points(stacked[0], stacked[1], radius)
+        parts.append(Pairs(rows[0][found.truth], rows[1][found.pick], found.distance))
+    if not parts:
+        return Pairs(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))
+    return Pairs(*(np.concatenate([getattr(p, name) for p in parts]) for name in Pairs.__annotations__))
+
+
+def positions(table: Table, ndim: int = 2) -> FloatArray:
+    """Return the positions of a table's rows in Å: shape (n, 2), (y, x), or (n, 1) in one dimension."""
+    return np.stack([table[axis] for axis in ("y", "x")[-ndim:]], axis=1)
+
+
+def numbered(*columns: npt.NDArray[np.str_]) -> tuple[Indices, ...]:
+    """Give names numbers in the order in which they first occur, equal names of all columns alike."""
+    number: dict[str, int] = {}
+
+    def of(names: npt.NDArray[np.str_]) -> Indices:
+        # Tables list a micrograph's rows together: only the first of every run is looked up.
+        begins = np.ones(len(names), bool)
+        begins[1:] = names[1:] != names[:-1]
+        starts = np.flatnonzero(begins)
+        codes = [number.setdefault(name, len(number)) for name in names[starts].tolist()]
+        return np.repeat(np.array(codes, np.intp), np.diff(starts, append=len(names)))
+
+    return tuple(of(names) for names in columns)
+
+
+def _blocks(truth_sheet: Indices, pick_sheet: Indices) -> Iterator[tuple[Indices, Indices]]:
+    """Yield the rows of truths and picks of a few whole micrographs at a time."""
+    order = [np.argsort(sheet, kind="stable") for sheet in (truth_sheet, pick_sheet)]
+    count = max((int(sheet.max()) + 1 for sheet in (truth_sheet, pick_sheet) if len(sheet)), default=0)
+    ends = [np.cumsum(np.bincount(sheet, minlength=count)) for sheet in (truth_sheet, pick_sheet)]
+    block = (ends[0] + ends[1]) // BLOCK
+    last = np.flatnonzero(np.diff(block, append=-1))
+    start = [0, 0]
+    for end in zip(*(e[last] for e in ends), strict=True):
+        rows = tuple(o[a:b] for o, a, b in zip(order, start, end, strict=True))
+        if len(rows[0]) and len(rows[1]):
+            yield rows[0], rows[1]
+        start = list(end)

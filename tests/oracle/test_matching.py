@@ -6,7 +6,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from simkit.core.tables import Picks, Truth
-from simkit.matching import optimal
+from simkit.matching import assignment
 from simkit.matching.optimal import match, match_optimal
 from simkit.matching.pairs import near_points
 
@@ -91,7 +91,8 @@ def test_there_are_as_many_pairs_as_a_maximum_matching_has(side):
 def test_large_and_small_clusters_are_solved_alike(side, monkeypatch):
     truths, picks = crowd(300, side, seed=side)
     dense = match_optimal(truths, picks, 10)
-    monkeypatch.setattr(optimal, "DENSE_LIMIT", 0)
+    monkeypatch.setattr(assignment, "FEW", 0)
+    monkeypatch.setattr(assignment, "DENSE_LIMIT", 0)
     sparse = match_optimal(truths, picks, 10)
     assert len(sparse.truth) == len(dense.truth)
     # Same cardinality and same cost; with random positions the optimum is unique.
