@@ -20,6 +20,9 @@ EQUAL = "equal false picks"
 MARKERS = {"recall": ("o", canvas.BLUE), "precision": ("s", canvas.VERMILLION), "f1": ("D", "black")}
 """Metric → shape and colour of its dots."""
 
+LEAST_REACH = 0.02
+"""Difference that the axis of the forest plot reaches at least, either way."""
+
 MOST_ROWS = 30
 """Rows that the forest plot can hold on each side; the table has all."""
 
@@ -39,7 +42,7 @@ def comparison_view(comparisons: Sequence[PairedComparison]) -> ComparisonView |
         return None
     return ComparisonView(
         [sentence(c) for c in _told(comparisons)],
-        _forest([c for c in comparisons if c.difference is not None and c.interval is not None]),
+        _forest([c for c in comparisons if c.difference is not None]),
         _table(comparisons),
     )
 
@@ -61,7 +64,8 @@ def sentence(comparison: PairedComparison) -> str:
     if c.difference == 0:
         found = f"{c.a} and {c.b} find equally many of the particles"
     if c.interval is None:
-        return f"{found} {_basis(c.basis)}; there are too few micrographs to say how surely."
+        few = "; one micrograph or tile cannot say how surely" if c.clusters < 2 else ""
+        return f"{found} {_basis(c.basis)}{few}."
     low, high = c.interval if c.difference >= 0 else (-c.interval[1], -c.interval[0])
     surely = f"(95 %: {number(low, digits=2)} to {number(high, digits=2)}) {_basis(c.basis)}"
     doubt = ", which may be chance" if low <= 0 <= high and c.difference else ""
@@ -77,7 +81,8 @@ def _forest(comparisons: Sequence[PairedComparison]) -> Illustration | None:
         return None
     bases = list(dict.fromkeys(c.basis for c in comparisons))
     sides = [[c for c in comparisons if c.basis == basis][:MOST_ROWS] for basis in bases]
-    reach = 1.05 * max(abs(bound) for c in comparisons for bound in c.interval or ())
+    bounds = [bound for c in comparisons for bound in (c.difference or 0.0, *(c.interval or ()))]
+    reach = 1.05 * max(LEAST_REACH, *map(abs, bounds))
     tallest = max(map(len, sides))
 
     def paint(figure: Figure) -> None:
@@ -98,11 +103,10 @@ def _forest(comparisons: Sequence[PairedComparison]) -> Illustration | None:
 
 def _rows(axes: Axes, members: Sequence[PairedComparison]) -> None:
     for place, c in enumerate(members):
-        if c.difference is None or c.interval is None:
-            continue
         shape, colour = MARKERS.get(c.metric, ("^", canvas.GREEN))
-        axes.plot(c.interval, [place, place], color=colour, linewidth=1.8)
-        axes.plot([c.difference], [place], shape, color=colour, markersize=6)
+        if c.interval is not None:
+            axes.plot(c.interval, [place, place], color=colour, linewidth=1.8)
+        axes.plot([c.difference or 0.0], [place], shape, color=colour, markersize=6)
     axes.axvline(0, color="0.3", linewidth=0.9)
     axes.set_ylim(len(members) - 0.5, -0.5)
     axes.set_yticks(np.arange(len(members)), [_who(c) for c in members])
@@ -117,7 +121,7 @@ def _table(comparisons: Sequence[PairedComparison]) -> Table:
     rows = [
         [
             f"{c.a}\u00a0−\u00a0{c.b}",
-            c.basis,
+            c.basis.replace(" ", "\u00a0"),
             name_of(c.metric),
             sure(c.difference, c.interval),
             number(c.p, digits=2),

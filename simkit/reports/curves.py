@@ -99,7 +99,8 @@ def froc(
         f"Recall of {picker} against what it costs: {apart} picks per {per}, on a logarithmic "
         f"axis{_under(ideal)}. The higher and the farther left, the better."
     )
-    note = f"The left edge stands for none: it is half a pick in all {curve.images} micrographs together."
+    among = "the micrograph" if curve.images == 1 else f"all {curve.images} micrographs together"
+    note = f"The left edge stands for none: it is half a pick in {among}."
     alt = f"Recall of {picker} against {apart} picks per {per}"
     return Illustration(Plot(alt, canvas.draw(paint, **SIZE)), caption, note)
 

@@ -14,7 +14,7 @@ from simkit.engine.results import RunResult
 from simkit.reports.elements import Table
 from simkit.reports.glossary import GLOSSARY
 from simkit.reports.marks import sought
-from simkit.reports.wording import conjoined, kind, number
+from simkit.reports.wording import kind, number
 
 NEAR = 0.9
 """Efficiency from which on nothing needs an explanation."""
@@ -48,7 +48,7 @@ def efficiency_table(result: RunResult, picker: str) -> Table | None:
 
 
 def _sentence(reasons: list[str]) -> str:
-    return f"{conjoined(reasons)}." if reasons else "None that the scenario tells."
+    return f"{'; '.join(reasons)}." if reasons else "None that the scenario tells."
 
 
 def _reasons(result: RunResult, picker: str, metric: str) -> Iterator[str]:

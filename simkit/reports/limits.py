@@ -61,7 +61,7 @@ def limits_table(ceiling: Ceiling) -> Table | None:
                 f"{number(limits.d_prime, digits=3)}{spread}",
                 *(_limit(sigma, "Å") for sigma in (limits.sigma_y, limits.sigma_x)),
                 _limit(limits.sigma_psi, "°"),
-                f"{100 * limits.outliers:.2g} %",
+                "< 0.1 %" if limits.outliers < 0.001 else f"{100 * limits.outliers:.2g} %",
                 "within reach" if limits.reachable else _out_of_reach(),
             ]
         )

@@ -43,8 +43,6 @@ def recall_by_difficulty(picker: str, strata: Sequence[Stratum], recall: float |
         Over all particles, drawn as a dashed line.
     """
     panels = [(by, list(members)) for by, members in groupby(strata, key=lambda s: s.by)]
-    # All particles in one stratum say nothing that recall does not.
-    panels = [panel for panel in panels if len(panel[1]) > 1] or panels
     columns = min(ACROSS, len(panels))
     rows = math.ceil(len(panels) / columns)
     tallest = [
@@ -59,17 +57,23 @@ def recall_by_difficulty(picker: str, strata: Sequence[Stratum], recall: float |
         for axes in grid[len(panels) :]:
             axes.set_axis_off()
 
-    worst = min(strata, key=lambda s: s.recall)
-    where = f"{_title(worst.by)} {worst.label} ({worst.found} of {worst.truths} found)"
+    where = _lowest(strata)
     size = {"width": 3.2 * columns, "height": sum(0.8 + 0.28 * n for n in tallest)}
     caption = (
         f"Where {picker} fails: the share of the particles found, with its 95 % interval, by what makes them "
-        f"hard. Lowest at {where}."
+        f"hard. {where}"
     )
     if recall is not None:
         caption += f" The dashed line is recall over all, {number(recall, digits=3)}."
-    alt = f"Recall of {picker} in {len(strata)} strata; lowest at {where}"
+    alt = f"Recall of {picker} in {len(strata)} strata. {where}"
     return Illustration(Plot(alt, canvas.draw(paint, **size)), caption)
+
+
+def _lowest(strata: Sequence[Stratum]) -> str:
+    worst = min(strata, key=lambda s: s.recall)
+    if worst.found == worst.truths:
+        return "None was missed."
+    return f"Lowest: {_title(worst.by)}, {worst.label} ({worst.found} of {worst.truths} found)."
 
 
 def _panel(axes: Axes, by: str, members: Sequence[Stratum], recall: float | None) -> None:

@@ -16,6 +16,7 @@ from PIL import Image
 from simkit.reports.page import render
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
+from report_extras import judged_in_full
 from report_fixture import finished, line, picker, plane
 
 CHROMIUM = shutil.which("chromium")
@@ -73,6 +74,14 @@ def test_page_in_two_dimensions(tmp_path: Path) -> None:
     assert share_of(pixels, "#e3f5ee") > 0.01
     for colour in ("#56b4e9", "#d55e00", "#e69f00"):
         assert share_of(pixels, colour) > 1e-5, colour
+
+
+def test_page_that_says_everything(tmp_path: Path) -> None:
+    result = judged_in_full(finished(plane(pickers={"near": picker(), "far": picker()})))
+    pixels, console = shown(render(result, command="simkit run x.yaml"), tmp_path)
+    assert console == []
+    # The ideal observer's grey lies in the curves.
+    assert share_of(pixels, "#a6a6a6") > 1e-5
 
 
 def test_page_in_one_dimension(tmp_path: Path) -> None:

@@ -105,9 +105,8 @@ STRATA = (
     Stratum("d_prime", "4 to 6", 5, 2, 0.4, (0.12, 0.77), 3.2),
     Stratum("d_prime", "6 to 8", 6, 6, 1.0, (0.61, 1.0), 1.9),
     Stratum("d_prime", "8 to 12", 6, 6, 1.0, (0.61, 1.0), 1.4),
-    Stratum("border", "0 to 100 Å", 4, 1, 0.25, (0.05, 0.7), None),
-    Stratum("border", "100 Å and more", 13, 13, 1.0, (0.77, 1.0), 1.8),
-    Stratum("overlap", "none", 17, 14, 0.82, (0.59, 0.94), 1.9),
+    Stratum("border", "over 100 Å", 13, 13, 1.0, (0.77, 1.0), 1.8),
+    Stratum("border", "up to 100 Å", 4, 1, 0.25, (0.05, 0.7), None),
 )
 
 PUBLISHED = (

@@ -324,14 +324,18 @@ class TestStrata:
     def test_every_stratum_is_drawn_and_the_worst_named(self) -> None:
         shown = strata_view.recall_by_difficulty("near", STRATA, 0.82)
         words = drawn(shown)
-        assert all(f"{s.label} ({s.truths})" in words for s in STRATA[:-1])
-        assert "distance to the border 0 to 100 Å (1 of 4 found)" in words
+        assert all(f"{s.label} ({s.truths})" in words for s in STRATA)
+        assert "Lowest: distance to the border, up to 100 Å (1 of 4 found)." in words
 
-    def test_a_split_that_splits_nothing_is_left_to_the_table(self) -> None:
-        assert "none (17)" not in drawn(strata_view.recall_by_difficulty("near", STRATA, 0.82))
-        alone = strata_view.recall_by_difficulty("near", STRATA[-1:], 0.82)
-        assert "none (17)" in drawn(alone)
-        assert [row[1] for row in strata_view.strata_table("near", STRATA).rows][-1] == "none"
+    def test_a_picker_that_misses_none_fails_nowhere(self) -> None:
+        shown = strata_view.recall_by_difficulty("near", STRATA[3:5], 1.0)
+        assert "None was missed." in shown.caption
+
+    def test_the_table_has_every_stratum(self) -> None:
+        rows = strata_view.strata_table("near", STRATA).rows
+        assert [row[1] for row in rows] == [s.label for s in STRATA]
+        assert rows[0] == ["class", "disk", "8", "6", "0.75 [0.41, 0.93]", "2.1 Å", "9", "0.67"]
+        assert rows[-1][5:] == ["–", "–", "–"]
 
     def test_confusion_has_missed_and_spurious(self, result: RunResult) -> None:
         table = strata_view.confusion_table("near", result.judgements["near"].confusion)
@@ -382,8 +386,7 @@ class TestComparison:
             (
                 0.2,
                 None,
-                "matched finds 0.2 more of the particles than ncc at equal false picks; there are too few "
-                "micrographs to say how surely.",
+                "matched finds 0.2 more of the particles than ncc at equal false picks.",
             ),
             (None, None, "matched and ncc cannot be compared."),
         ],
@@ -404,10 +407,12 @@ class TestComparison:
         assert len(view.sentences) == 3
         assert all("equal false picks" in s for s in view.sentences)
 
-    def test_without_intervals_there_is_no_drawing(self) -> None:
-        view = comparison_view([compared(0.2, None)])
-        assert view is not None
-        assert view.forest is None
+    def test_what_has_no_difference_is_not_drawn(self) -> None:
+        sure, open_ = comparison_view([compared(0.2, None)]), comparison_view([compared(None, None)])
+        assert sure is not None
+        assert sure.forest is not None
+        assert open_ is not None
+        assert open_.forest is None
         assert comparison_view([]) is None
 
     def test_oracles_are_not_compared(self, page: str) -> None:
