@@ -280,7 +280,7 @@ def _case(
         pairs[name] = found, known
         _tell(notes)
     # Where one side names no micrograph there is only one, whatever the others call it.
-    nameless = any(known.micrographs in ((), ("",)) for _, known in pairs.values())
+    nameless = not any(name for _, known in pairs.values() for name in known.table.codes("micrograph")[1])
     known = next(known for _, known in pairs.values())
     tables = {name: found.table for name, (found, _) in pairs.items()}
     table = known.table

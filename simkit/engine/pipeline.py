@@ -4,66 +4,29 @@ from __future__ import annotations
 
 import functools
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from simkit.audit.base import Evidence, Measurement
 from simkit.core.errors import ScenarioError
-from simkit.core.grid import FloatArray, Grid
+from simkit.core.grid import FloatArray
 from simkit.core.random import stream
 from simkit.core.tables import Picks, Truth
 from simkit.engine.archive import Archive, survey
 from simkit.engine.ceiling import ceiling_of
-from simkit.engine.files import name_of, naming, read_pixels, require_readable
+from simkit.engine.files import naming, require_readable
 from simkit.engine.judging import judge_all
+from simkit.engine.micrographs import MicrographRun, Progress, Stopwatch, search_all
 from simkit.engine.notices import notices
-from simkit.engine.picking import Banks, draw_banks, pick_image
-from simkit.engine.results import PickerRun, RunResult, Simulation
+from simkit.engine.null_search import null_run
+from simkit.engine.picking import Banks, draw_banks
+from simkit.engine.results import PickerRun, RunResult
 from simkit.engine.simulation import simulate_one
+from simkit.engine.variants import null_variants, variant_of, without_particles
 from simkit.engine.verdict import verdict
-from simkit.io.names import stem
 from simkit.picker.base import Found
 from simkit.scenario.spec import Scenario
-
-Progress = Callable[[str, int, int], None]
-
-
-@dataclass
-class Stopwatch:
-    """Seconds spent in each stage, summed over micrographs."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def timing(self, stage: str) -> Iterator[None]:
-        """Add the duration of a with-block to a stage."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
-
-    def add(self, other: Mapping[str, float]) -> None:
-        """Add another stopwatch's stages."""
-        for stage, seconds in other.items():
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
-
-
-@dataclass(frozen=True)
-class MicrographRun:
-    """What one micrograph contributes; everything but micrograph 0 travels light."""
-
-    simulation: Simulation | None
-    name: str
-    pixels: FloatArray
-    blank: bool
-    truth: Truth
-    found: dict[str, Found]
-    seconds: dict[str, float]
 
 
 def run_scenario(
@@ -96,17 +59,24 @@ def run_scenario(
     watch = Stopwatch()
     report = progress or (lambda stage, done, total: None)
     archive = survey(scenario.micrographs, scenario.image.pixel_size) if scenario.micrographs else None
+    if archive is not None and scenario.null:
+        archive = without_particles(archive)
     if archive is not None:
         with watch.timing("reading"):
             require_readable(archive.files, scenario.image.pixel_size, report)
     with watch.timing("templates"):
         banks = _banks_by_shape(scenario, archive)
-    runs = _run_micrographs(scenario, archive, banks, workers or os.cpu_count() or 1, report)
-    for run in runs:
-        watch.add(run.seconds)
+    workers = workers or os.cpu_count() or 1
+    runs, empty = search_all(scenario, archive, banks, workers=workers, report=report)
+    for seconds in (*(run.seconds for run in runs), *(one.seconds for one in empty)):
+        watch.add(seconds)
     truth = Truth.concat([run.truth for run in runs]) if archive is None else archive.truth
     pickers = _gather(scenario, runs)
     first_banks = banks[runs[0].pixels.shape]
+    nulls = tuple(
+        null_run(scenario, variant, [one.searches for one in empty if one.variant == variant], first_banks)
+        for variant in null_variants(scenario)
+    )
     with watch.timing("scoring"):
         names = [run.name for run in runs]
         judgements, comparisons = judge_all(scenario, truth, names, pickers, archive)
@@ -131,11 +101,13 @@ def run_scenario(
             _notices(scenario, archive, runs, pickers),
             comparisons=comparisons,
             ceiling=ceiling,
+            nulls=nulls,
         ),
         timings=watch.seconds,
         sources=archive.files if archive else (),
         unjudged=archive.unjudged if archive else frozenset(),
         ceiling=ceiling,
+        nulls=nulls,
         comparisons=comparisons,
     )
 
@@ -181,79 +153,9 @@ def _micrographs(scenario: Scenario) -> Callable[[int], FloatArray]:
                 f"there is no micrograph {replicate}; there are {scenario.replicates}, counted from 0",
                 ("micrograph",),
             )
-        return np.asarray(simulate_one(scenario, replicate).micrograph)
+        return np.asarray(simulate_one(variant_of(scenario, None), replicate).micrograph)
 
     return micrograph
-
-
-def _run_micrographs(
-    scenario: Scenario,
-    archive: Archive | None,
-    banks: Mapping[tuple[int, ...], Banks],
-    workers: int,
-    report: Progress,
-) -> list[MicrographRun]:
-    grids = (scenario.image.grid,) * scenario.replicates if archive is None else archive.grids
-    processes = min(workers, len(grids))
-    threads = max(1, workers // processes)
-    jobs = [(scenario, number, banks[grid.shape], threads) for number, grid in enumerate(grids)]
-    runs: list[MicrographRun] = []
-    report("micrographs", 0, len(jobs))
-    for run in _results(jobs, processes):
-        runs.append(run)
-        report("micrographs", len(runs), len(jobs))
-    return runs
-
-
-def _results(jobs: list[tuple[Scenario, int, Banks, int]], processes: int) -> Iterator[MicrographRun]:
-    if processes == 1:
-        yield from (run_micrograph(*job) for job in jobs)
-        return
-    from joblib import Parallel, delayed
-
-    parallel = Parallel(n_jobs=processes, return_as="generator")
-    yield from parallel(delayed(run_micrograph)(*job) for job in jobs)
-
-
-def run_micrograph(scenario: Scenario, number: int, banks: Banks, threads: int = 1) -> MicrographRun:
-    """Simulate or read one micrograph and run every picker on it."""
-    watch = Stopwatch()
-    simulation = None
-    if scenario.micrographs is None:
-        with watch.timing("simulation"):
-            simulation = simulate_one(scenario, number)
-        name, pixels = str(simulation.micrograph.name), np.asarray(simulation.micrograph)
-    else:
-        with watch.timing("reading"):
-            file = scenario.micrographs.files[number]
-            name, pixels = stem(name_of(file)), read_pixels(file, scenario.image.pixel_size)
-    found = {}
-    for picker in scenario.pickers:
-        with watch.timing(f"picker {picker}"):
-            found[picker] = pick_image(
-                scenario,
-                picker,
-                pixels=pixels,
-                grid=Grid(pixels.shape, scenario.image.pixel_size),
-                name=name,
-                replicate=number,
-                banks=banks,
-                noise_spectrum=simulation.noise_spectrum if simulation else None,
-                workers=threads,
-            )
-    if number > 0:
-        found = {p: replace(f, score_map=np.zeros(0)) for p, f in found.items()}
-    # A real micrograph stays on disk; only the first one is shown.
-    kept = simulation is not None or number == 0
-    return MicrographRun(
-        simulation=simulation if number == 0 else None,
-        name=name,
-        pixels=pixels if kept else pixels[:0],
-        blank=bool(np.ptp(pixels) == 0),
-        truth=simulation.truth if simulation else Truth(),
-        found=found,
-        seconds=watch.seconds,
-    )
 
 
 def _gather(scenario: Scenario, runs: list[MicrographRun]) -> dict[str, PickerRun]:

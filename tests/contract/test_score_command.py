@@ -47,7 +47,7 @@ RADIUS = ("--radius", "8 Å", "--pixel-size", "2 Å", "--json")
 def test_json_is_the_entry_of_one_picker(score):
     put("picks.csv", TRUTH[:40])
     entry = values(score("picks.csv", put("truth.csv", TRUTH), *RADIUS))
-    assert list(entry) == ["knows", "oracle", "all"]
+    assert list(entry) == ["knows", "oracle", "threshold", "all", "intervals"]
     assert (entry["knows"], entry["oracle"]) == ([], False)
     assert (entry["all"]["tp"], entry["all"]["precision"]) == (40, 1.0)
 
@@ -135,7 +135,7 @@ def test_classes_are_judged_where_both_sides_name_them(score):
     Path("t.csv").write_text(Path("t.csv").read_text() + Path("t2.csv").read_text().split("\n", 1)[1])
     put("p.csv", TRUTH[:30], header, "side")
     entry = score("p.csv", "t.csv", *RADIUS)
-    assert list(values(entry)) == ["knows", "oracle", "all", "side", "top"]
+    assert list(values(entry)) == ["knows", "oracle", "threshold", "all", "side", "top", "intervals"]
     assert counts(entry) == (30, 0, 30)
     assert values(entry)["all"]["wrong_class"] == 10
     assert counts(entry, "side") == (20, 10, 0)
@@ -241,7 +241,7 @@ def test_where_the_truth_may_lack_particles_other_picks_are_unlabelled(tmp_path:
     assert "fp " in plain.stdout
     assert "unlabelled" not in plain.stdout
     assert "fp " not in open_ended.stdout
-    assert [line.split() for line in open_ended.stdout.splitlines()][1] == ["unlabelled", "1"]
+    assert [line.split() for line in open_ended.stdout.splitlines()][2] == ["unlabelled", "1"]
     assert "≥ 0.5" in open_ended.stdout
 
 
