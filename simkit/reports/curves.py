@@ -101,6 +101,10 @@ def froc(
     )
     among = "the micrograph" if curve.images == 1 else f"all {curve.images} micrographs together"
     note = f"The left edge stands for none: it is half a pick in {among}."
+    if ideal is not None:
+        note += (
+            " Where false picks abound, chance puts some on particles and lifts the curve above the ideal."
+        )
     alt = f"Recall of {picker} against {apart} picks per {per}"
     return Illustration(Plot(alt, canvas.draw(paint, **SIZE)), caption, note)
 

@@ -79,10 +79,26 @@ def _of_kind(result: RunResult, picker: str) -> Iterator[str]:
         yield "it does not whiten, though the noise is coloured"
     if what == "ncc" and _contrast(result, picker) > STRONG:
         yield "it divides by the local contrast, which the particle itself raises"
+    if what == "ncc" and getattr(spec, "mask", "") == "circle":
+        cut = max(
+            (outside(bank) for name in _used(result, picker) for bank in result.banks[name]), default=0.0
+        )
+        if cut > COARSE:
+            yield f"its circular mask leaves out up to {100 * cut:.2g} % of a template’s energy, the fringes"
     if what == "phase":
         yield "it compares phases alone, so that weak frequencies count as much as strong ones"
     if what == "matched_filter" and getattr(spec, "noise", "") == "estimated":
         yield "it estimates the spectrum of the noise from the micrograph, particles included"
+
+
+def _used(result: RunResult, picker: str) -> tuple[str, ...]:
+    return result.scenario.pickers[picker].templates or tuple(result.banks)
+
+
+def outside(bank: TemplateBank) -> float:
+    """Return the share of the first view's energy beyond the particle's own radius."""
+    squares = sum(offset**2 for offset in bank.grid.offsets())
+    return float((bank.images[0] ** 2)[squares > bank.support**2].sum())
 
 
 def _contrast(result: RunResult, picker: str) -> float:
@@ -98,7 +114,7 @@ def coloured(spectrum: FloatArray) -> bool:
 
 def _of_templates(result: RunResult, picker: str) -> Iterator[str]:
     scenario = result.scenario
-    for name in scenario.pickers[picker].templates or tuple(result.banks):
+    for name in _used(result, picker):
         spec, banks = scenario.templates.get(name), result.banks[name]
         if scenario.psf and getattr(spec, "optics", "scenario") == "none":
             optics = "CTF" if any(kind(psf) == "ctf" for psf in scenario.psf.values()) else "optics"

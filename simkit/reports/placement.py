@@ -101,8 +101,8 @@ def over_limit(picker: str, outcomes: Outcomes, ndim: int) -> Illustration | Non
     beyond = len(errors) - len(inside)
     rest = f" {plural(beyond, 'error')} beyond ±{WIDEST:g} limits: not shown." if beyond else ""
     caption = (
-        f"Errors of position of {picker}, each divided by its own Cramér–Rao limit, the least that any "
-        f"unbiased picker can have. Bars that fill the black curve are as good as physics allows; wider "
+        f"Errors of position of the hits of {picker}, each divided by its own Cramér–Rao limit, the "
+        f"least that any unbiased picker can have. Bars that fill the black curve are as good as physics allows; wider "
         f"ones are worse. Root mean square: {rms} limits.{rest}"
     )
     alt = f"Histogram of {len(errors)} errors of {picker} over their limits, root mean square {rms}"

@@ -269,12 +269,24 @@ class TestEfficiency:
         assert "estimates the spectrum" in told(coloured, estimated, **low)[0]
         assert "spectrum" not in told(coloured, declared, **low)[0]
 
+    def test_a_mask_that_cuts_the_fringes_is_a_reason(self, result: RunResult) -> None:
+        bank = result.banks["ring"][0]
+        # Half of the energy in the centre, half in a corner far beyond the particle's radius.
+        view = np.zeros_like(bank.images[0])
+        view[tuple(n // 2 for n in view.shape)] = view[0, 0] = np.sqrt(0.5)
+        fringed = dataclasses.replace(bank, images=view[np.newaxis], angles=bank.angles[:1])
+        changed = dataclasses.replace(result, banks={"ring": (fringed,)})
+        low = {"eta_detection": 0.5, "eta_localisation": 0.95}
+        assert efficiency.outside(fringed) == pytest.approx(0.5)
+        assert "leaves out up to 50 % of" in told(changed, Ncc(threshold=self.cut), **low)[0]
+        assert "leaves out" not in told(changed, Ncc(threshold=self.cut, mask="box"), **low)[0]
+
     def test_a_limit_out_of_reach_explains_positions_alone(self, result: RunResult) -> None:
         detection, localisation = told(
             result, Ncc(threshold=self.cut), eta_detection=0.5, eta_localisation=0.5
         )
         assert "d′ of disk is 4.5, below 6" in localisation
-        assert "ring" not in localisation
+        assert "d′ of ring" not in localisation
         assert "out of reach" not in detection
 
     def test_nothing_is_said_where_nothing_is_known(self) -> None:
