@@ -196,6 +196,17 @@ def test_threads_change_no_bit(picker: Picker) -> None:
     assert one.notes == three.notes
 
 
+def test_the_list_goes_on_below_the_threshold(picker: Picker) -> None:
+    found = picker.pick(sight(picture(noise=0.3)))
+    count, scores = len(found.picks), found.candidates["score"]
+    assert len(found.candidates) > count >= TOP["count"]
+    assert found.candidates.take(np.arange(count)) == found.picks
+    assert (scores[count:] < found.threshold).all()
+    assert (np.diff(scores) <= 0).all()
+    assert found.noise_sd > 0
+    assert found.expected_false is None or found.expected_false >= 0
+
+
 def test_nothing_is_found_in_nothing(picker: Picker) -> None:
     for value in (0.0, -7.5, 1e6):
         assert len(picker.pick(sight(np.full((90, 101), value))).picks) == 0

@@ -1,5 +1,7 @@
 """What every threshold must keep; a new kind is found by itself and needs an example."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -58,3 +60,21 @@ def test_the_level_is_a_number_and_blind_to_the_order_of_peaks(threshold, peaks,
 
 def test_no_peaks_are_no_trouble(threshold):
     assert threshold.level(statistics([])) < np.inf
+
+
+def test_it_says_itself_in_words(threshold):
+    assert threshold.words == threshold.words.strip()
+    assert "_" not in threshold.words
+    assert all(f"{value:g}" in threshold.words for value in EXAMPLES[threshold.kind].values())
+
+
+def test_a_kind_of_another_package_has_words_too():
+    class BestShare(Threshold):
+        kind: Literal["best_share"] = "best_share"
+        share: float
+        at_most: int | None = None
+
+        def level(self, statistics):
+            return 0.0
+
+    assert BestShare(share=0.25).words == "best share, share 0.25"

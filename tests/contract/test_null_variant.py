@@ -1,0 +1,150 @@
+"""One switch turns any scenario into one without particles, from the command line to the files it leaves."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from simkit.cli.app import app
+from simkit.engine.archive import survey
+from simkit.engine.null_search import null_run, null_search
+from simkit.engine.picking import draw_banks
+from simkit.engine.pipeline import run_micrograph
+from simkit.engine.variants import null_variants, variant_of, without_particles
+from simkit.io.mrc import write_mrc
+from simkit.scenario.loading import load
+
+SCENARIO = """
+schema_version: 1
+seed: 3
+replicates: 2
+image: {shape: [180, 200], pixel_size: 4 Å}
+specimen:
+  ring:
+    unit_cell: {kind: shapes, shapes: [{kind: ring, radius: 40 Å, width: 16 Å}]}
+    lattice: {kind: scattered, count: 9, min_distance: 110 Å}
+noise:
+  film: {kind: gaussian, snr: 0.5}
+templates:
+  ring: {kind: specimen, of: ring}
+pickers:
+  matched: {kind: matched_filter, threshold: {kind: expected_false_picks, per_image: 1}}
+  loose: {kind: correlation, threshold: {kind: top, count: 4}}
+score: {radius: 24 Å, null_micrographs: 2}
+"""
+
+REAL = """
+schema_version: 1
+image: {pixel_size: 4 Å}
+micrographs:
+  files: "*.mrc"
+  truth: {files: known.csv}
+templates:
+  ring: {kind: shapes, contrast: bright, shapes: [{kind: ring, radius: 40 Å, width: 16 Å}]}
+pickers:
+  matched: {kind: matched_filter, threshold: {kind: expected_false_picks, per_image: 1}}
+score: {radius: 24 Å}
+"""
+
+
+@pytest.fixture
+def simulated(tmp_path: Path) -> Path:
+    (tmp_path / "rings.yaml").write_text(SCENARIO)
+    return tmp_path / "rings.yaml"
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Path:
+    for name in ("first", "second"):
+        write_mrc(tmp_path / f"{name}.mrc", np.random.default_rng(1).normal(size=(90, 96)), 4.0)
+    (tmp_path / "known.csv").write_text("micrograph,y,x\nfirst,100,120\n")
+    (tmp_path / "real.yaml").write_text(REAL)
+    return tmp_path / "real.yaml"
+
+
+def simkit(*words: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.mark.parametrize("variant", ["noise_only", "phase_randomised"])
+def test_a_run_without_particles_leaves_its_false_picks(simulated: Path, variant: str) -> None:
+    out = simulated.parent / "out"
+    ended = simkit("run", simulated, "--set", f"null={variant}", "--out", out)
+    assert ended.exit_code == 0, ended.output
+    scores = json.loads((out / "scores.json").read_text())["pickers"]
+    for picker in ("matched", "loose"):
+        picks = len((out / "picks" / f"{picker}.csv").read_text().splitlines()) - 1
+        assert scores[picker]["all"]["fp"] == picks
+        assert scores[picker]["all"]["recall"] is None
+    assert scores["loose"]["all"]["fp"] == 8
+    assert len((out / "truth.csv").read_text().splitlines()) == 1
+    # Of 2 expected in two micrographs more than 10 come once in 100 000.
+    assert scores["matched"]["all"]["fp"] <= 10
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        (["null=noise"], "--set null: must be 'noise_only' or 'phase_randomised', not 'noise'"),
+        (["null=noise_only", "noise={}"], "null: there is neither noise nor background"),
+        (
+            ["null=noise_only", "audit.grey={kind: statistics}"],
+            "audit: measures what is in the micrographs, and in a null there is nothing; leave it out",
+        ),
+    ],
+)
+def test_what_no_null_can_be_of_is_said(simulated: Path, written: Sequence[str], message: str) -> None:
+    ended = simkit("check", simulated, *[word for one in written for word in ("--set", one)])
+    assert ended.exit_code == 2
+    assert message in ended.output
+
+
+def test_a_null_needs_micrographs(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("schema_version: 1\nnull: noise_only\nimage: {pixel_size: 4 Å}\n")
+    ended = simkit("check", tmp_path / "s.yaml")
+    assert ended.exit_code == 2
+    assert re.search(r"s.yaml:2:7: null: is a variant of micrographs, and there are none", ended.output)
+
+
+def test_noise_of_real_micrographs_cannot_be_had_alone(real: Path) -> None:
+    ended = simkit("check", real, "--set", "null=noise_only")
+    assert ended.exit_code == 2
+    assert "--set null: the noise of a real micrograph cannot be had alone; write `phase_rand" in ended.output
+    assert simkit("check", real, "--set", "null=phase_randomised").exit_code == 0
+    # What is known of a null needs no file: nothing is in it.
+    real.write_text(REAL.replace("  truth: {files: known.csv}\n", ""))
+    assert simkit("check", real, "--set", "null=phase_randomised").exit_code == 0
+    assert simkit("check", real).exit_code == 2
+
+
+def test_real_micrographs_without_phases_are_known_to_hold_nothing(real: Path) -> None:
+    scenario = load(real).scenario
+    assert null_variants(scenario) == ("phase_randomised",)
+    archive = survey(scenario.micrographs, 4.0)
+    assert (len(archive.truth), len(archive.unjudged)) == (1, 1)
+    empty = without_particles(archive)
+    assert (len(empty.truth), len(empty.unjudged), empty.names) == (0, 0, archive.names)
+
+
+def test_a_null_of_a_run_is_gathered_from_its_micrographs(simulated: Path) -> None:
+    scenario = load(simulated).scenario
+    banks = draw_banks(scenario, scenario.image.grid, lambda _: np.zeros(0))
+    for variant in null_variants(scenario):
+        null = variant_of(scenario, variant)
+        runs = [run_micrograph(null, number, banks) for number in range(2)]
+        run = null_run(null, variant, [null_search(null, r.found, r.pixels, banks) for r in runs], banks)
+        assert (run.variant, run.micrographs, set(run.pickers)) == (variant, 2, {"matched", "loose"})
+        assert run.pickers["loose"].picks == 8
+        assert run.pickers["matched"].picks == sum(len(r.found["matched"].picks) for r in runs)
+        assert run.pickers["matched"].predicted == pytest.approx(2)
+        ghost = run.pickers["matched"].ghost
+        assert ghost.boxes > 20
+        assert ghost.correlation > 4 / np.sqrt(
+            ghost.average.size
+        )  # at random: once in 30 000
