@@ -96,21 +96,23 @@ def _verdict(answer: Design, false_picks: float) -> str:
     at = f" at {false_picks:g} false pick{plural} per micrograph" if target.quantity in SHARES else ""
     now = f"now {_value(answer, knob.value)}: {target.write(answer.now)}"
     if solution.outcome == "found":
-        return f"{target.write()}{at} needs {knob.path} of {_side(answer)} {_value(answer, solution.value)} ({now})"
+        least = f"{_side(answer)} {_value(answer, solution.value)}"
+        return f"{target.write()}{at} needs {knob.path} of {least} ({now})"
     first, last = (_value(answer, solution.trials[i][0]) for i in (0, -1))
     best, reached = solution.best(highest=(target.relation == "≥") == (solution.outcome == "nowhere"))
     which = "best" if solution.outcome == "nowhere" else "tightest"
     return (
-        f"{target.write()}{at} is met {solution.outcome} between {knob.path} = {first} and {last}\n"
+        f"{target.write()}{at} is met {solution.outcome} from {knob.path} = {first} to {last}\n"
         f"{which} at {_value(answer, best)}: {target.write(reached)} ({now})"
     )
 
 
 def _side(answer: Design) -> str:
     """Return on which side of the value that was found the target is met."""
-    found = answer.solution.value
-    above = [reached for value, reached in answer.solution.trials if found is not None and value > found]
-    return "at least" if above and answer.target.met(above[0]) else "at most"
+    found = answer.solution.value or 0.0
+    failed = [value for value, reached in answer.solution.trials if not answer.target.met(reached)]
+    nearest = min(failed, key=lambda value: abs(value - found))
+    return "at least" if nearest < found else "at most"
 
 
 def _value(answer: Design, value: float | None) -> str:
@@ -120,16 +122,17 @@ def _value(answer: Design, value: float | None) -> str:
 
 
 def _around(answer: Design) -> str:
-    """Return a table of what is reached at the value that was found and around it."""
-    found = answer.solution.value
-    rows = [[answer.knob.path, answer.target.quantity, ""]]
-    shown: list[float] = []
-    for value, reached in answer.solution.trials:
-        near = 1 / AROUND <= value / found <= AROUND if found else False
-        apart = all(max(value / other, other / value) >= APART for other in [*shown, found] if other)
-        if value == found or (near and apart):
+    """Return a table of what is reached at the value that was found, at the present one and between."""
+    found, now = answer.solution.value or 0.0, answer.knob.value
+    shown = [found, now] if now != found else [found]
+    for value, _ in answer.solution.trials:
+        near = value * found > 0 and 1 / AROUND <= value / found <= AROUND
+        if near and all(max(value / other, other / value) >= APART for other in shown if other):
             shown.append(value)
-            mark = "← just meets it" if value == found else ""
+    rows = [[answer.knob.path, answer.target.quantity, ""]]
+    for value, reached in answer.solution.trials:
+        if value in shown:
+            mark = "← just meets it" if value == found else "now" if value == now else ""
             rows.append([_value(answer, value), answer.target.written(reached), mark])
     return aligned(rows)
 
@@ -145,7 +148,7 @@ def _check(checked: Rehearsal | str, answer: Design) -> str:
         f"checked on {checked.micrographs} simulated micrographs (an oracle: exact images, the true noise)",
         f"  recall       {checked.recall:.3f}: {checked.found} of {checked.particles} whole particles, alone",
         f"  {CONFIDENCE:.0%} interval {low:.3f} to {high:.3f}; predicted {checked.predicted:.3f}: {verdict}",
-        f"  false picks  {checked.false_picks:.2g} per micrograph; at most {checked.expected_false:.2g} foreseen",
+        f"  false picks  {checked.false_picks:.2g} per micrograph; at most {checked.expected_false:.2g} due",
     ]
     if answer.target.quantity in ("rmse", "sigma_y", "sigma_x"):
         lines.append(f"  error        {checked.rmse:.3g} Å; limit {checked.limit:.3g} Å")

@@ -100,11 +100,10 @@ def _number(data: Any) -> tuple[float | None, str]:
         return None, ""
     if isinstance(data, (int, float)):
         return float(data), ""
+    # Written canonically: V alone would be a voltage as well as a potential.
     for dimension in DIMENSIONS:
-        try:
+        if data.endswith(f" {dimension.unit}"):
             return dimension.parse(data), dimension.unit
-        except ValueError:
-            continue
     return None, ""
 
 

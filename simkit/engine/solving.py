@@ -10,7 +10,7 @@ from typing import Literal
 STEP = 10 ** (1 / 6)
 """Factor between the values that are tried before two of them enclose the one that is looked for."""
 
-CLOSE = 1.002
+CLOSE = 1.0005
 """Factor between the value that meets the target and the one that fails, at the end."""
 
 DIGITS = 3

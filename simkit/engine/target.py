@@ -70,7 +70,9 @@ class Target:
     def written(self, value: float) -> str:
         """Return a value with its unit."""
         dimension = QUANTITIES[self.quantity].dimension
-        return f"{value:.4g} {dimension.unit}" if dimension else f"{value:.4g}"
+        if dimension is None:
+            return f"{value:.4g}"
+        return f"{value:.4g}{dimension.unit}" if dimension is ANGLE else f"{value:.4g} {dimension.unit}"
 
 
 def parse_target(text: str) -> Target:
