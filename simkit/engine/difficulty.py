@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from simkit.core import fourier
 from simkit.core.grid import ComplexArray, FloatArray, Grid
 from simkit.core.quantity import fold, wrap_angle
 from simkit.core.tables import Placements, Truth
-from simkit.correlation.whitening import sampled_spectrum
 from simkit.engine import imaging
 from simkit.engine.appearance import KNOWN_ANGLES
-from simkit.noise.base import Noise
+from simkit.engine.detection import Detection, PixelNoise
 from simkit.scenario.spec import Scenario, Species
-from simkit.theory.fisher import copy_limits, derivatives_of, whitened
+from simkit.theory.fisher import copy_limits, derivatives_of
 
 Rows = npt.NDArray[np.intp]
 
@@ -29,65 +29,6 @@ MARGIN = 4
 
 CHUNK = 2**22
 """Pixels of the windows that are looked at at once: 32 MiB."""
-
-DARKEST = 1e-3
-"""Least variance of a pixel relative to the largest around a copy: where no electron is expected, ripples of
-the band limit are no information."""
-
-WHITE = 1e-9
-"""Relative deviation from a constant below which a noise spectrum is white."""
-
-
-@dataclass(frozen=True)
-class Detection:
-    """Gain and noise of the detector.
-
-    The noise power rises linearly with the intensity where electrons are counted, and else not at all.
-
-    Attributes
-    ----------
-    gain : float
-        Micrograph units per unit of intensity.
-    dark : array in real-FFT layout of the image
-        Noise variance per pixel where the intensity is 0, in the micrograph's units.
-    slope : float
-        Variance added per unit of intensity: 0 unless electrons are counted.
-    """
-
-    gain: float
-    dark: FloatArray
-    slope: float
-
-    @classmethod
-    def of(cls, noise: Mapping[str, Noise], image: Grid, spectrum: FloatArray, level: float) -> Detection:
-        """Describe noise members whose joint spectrum in this image at a mean level is known."""
-        few = Grid((4,) * image.ndim, image.pixel_size)
-        gain = float(np.prod([member.gain(image) for member in noise.values()]))
-        slope = float((noise_spectrum(noise, few, 1.0) - noise_spectrum(noise, few, 0.0)).flat[0])
-        return cls(gain, np.maximum(spectrum - slope * level, 0.0), slope)
-
-
-def noise_spectrum(noise: Mapping[str, Noise], grid: Grid, level: float) -> FloatArray:
-    """Return the power spectrum of all noise members together, in the micrograph's units.
-
-    Parameters
-    ----------
-    noise : mapping
-        Members in written order, every `snr` resolved.
-    grid : Grid
-        The image: coloured noise of a given strength has another spectrum in an image of another size.
-    level : float
-        Mean intensity of the image.
-
-    Returns
-    -------
-    array in real-FFT layout, variance per pixel at each frequency
-    """
-    total = np.zeros(grid.frequency_radius().shape)
-    for member in noise.values():
-        total = total * member.gain(grid) ** 2 + member.spectrum(grid, level)
-        level *= member.gain(grid)
-    return total
 
 
 def with_difficulty(
@@ -119,10 +60,10 @@ def with_difficulty(
     Notes
     -----
     Copies of one pose share one drawing, set on the nearest pixel: moving a band-limited copy by less changes
-    neither its energy nor that of its derivatives. Where noise is independent from pixel to pixel its
-    variance is that of each pixel, other copies included. Otherwise it is stationary, at the mean level
-    around the copies of a pose, and a copy cut by the border keeps the share of its whitened image that
-    is left: the border's own effect on whitening is neglected.
+    neither its energy nor that of its derivatives. Only what the border cuts is drawn where it is. Where
+    noise is independent from pixel to pixel its variance is that of each pixel, other copies included.
+    Otherwise it is stationary, at the mean level around the copies of a pose, and a copy cut by the border
+    keeps the share of its whitened image that is left: the border's own effect on whitening is neglected.
     """
     columns = {name: np.full(len(truth), np.nan) for name in COLUMNS}
     # One BLAS thread: sums are then in one order on any number of cores.
@@ -142,24 +83,42 @@ def _of_species(
     factor = imaging.gain(scenario) * imaging.transfer(scenario, box)
     support = scenario.specimen[name].unit_cell.support
     around = _Surroundings.of(ideal, box, support, periodic=scenario.image.boundary == "periodic")
-    noise = _PixelNoise.of(detection, image, box)
-    centres = np.rint(np.stack(image.indices(*copies.positions(image.ndim)), axis=1)).astype(int)
+    noise = PixelNoise.of(detection, image, box)
+    places = np.stack(image.indices(*copies.positions(image.ndim)), axis=1)
+    centres = np.rint(places).astype(int)
+    cut = around.cut(centres)
     background = np.empty(len(copies))
     information: list[FloatArray] = []
     order: list[Rows] = []
+    parameters: list[str] = []
     for alike, spectrum in _drawn(scenario, name, copies, box):
         changes = derivatives_of(spectrum, box, transfer=factor)
-        for part in np.array_split(alike, -(-len(alike) * box.size // CHUNK)):
+        images = np.stack(list(changes.values()))
+        parameters = list(changes)
+        for part in _parts(alike, cut[alike], most=-(-CHUNK // box.size)):
+            seen = _moved(images, box, (places - centres)[part[0]]) if cut[part[0]] else images
             windows = around.windows(centres[part])
-            total, background[part] = around.levels(windows, changes["amplitude"])
-            information.append(noise.information(changes, windows, float(total.mean())))
+            total, background[part] = around.levels(windows, seen[parameters.index("amplitude")])
+            information.append(noise.information(seen, windows, float(total.mean())))
             order.append(part)
     found = {"background": background}
     if not noise.silent:
         whole = np.concatenate(information)[np.argsort(np.concatenate(order))]
         any_angle = may_lie_at_any_angle(scenario.specimen[name], copies)
-        found |= _limits(whole, list(changes), any_angle=any_angle)
+        found |= _limits(whole, parameters, any_angle=any_angle)
     return found
+
+
+def _moved(images: FloatArray, box: Grid, pixels: FloatArray) -> FloatArray:
+    ramp = fourier.phase_ramp(box, (pixels * box.pixel_size).tolist())
+    return fourier.inverse(fourier.forward_stack(images, box.shape) * ramp, box.shape)
+
+
+def _parts(alike: Rows, cut: npt.NDArray[np.bool_], most: int) -> list[Rows]:
+    """Split the rows of one pose into those that share a drawing, and each that the border cuts."""
+    whole = alike[~cut]
+    shared = [whole[i : i + most] for i in range(0, len(whole), most)]
+    return shared + [alike[i : i + 1] for i in np.flatnonzero(cut)]
 
 
 def may_lie_at_any_angle(species: Species, copies: Placements) -> bool:
@@ -229,14 +188,25 @@ class _Surroundings:
 
     extended: FloatArray
     disc: FloatArray
+    periodic: bool
 
     @classmethod
     def of(cls, ideal: FloatArray, box: Grid, support: float, *, periodic: bool) -> _Surroundings:
         disc = np.sqrt(sum(offset**2 for offset in box.offsets())) <= support
         width = [(n // 2, n // 2) for n in box.shape]
         if periodic:
-            return cls(np.pad(ideal, width, mode="wrap"), disc)
-        return cls(np.pad(ideal, width, constant_values=np.nan), disc)
+            return cls(np.pad(ideal, width, mode="wrap"), disc, periodic)
+        return cls(np.pad(ideal, width, constant_values=np.nan), disc, periodic)
+
+    def cut(self, centres: Rows) -> npt.NDArray[np.bool_]:
+        """Tell around which centres the border of the image cuts the support."""
+        if self.periodic:
+            return np.zeros(len(centres), bool)
+        half = np.array(self.disc.shape) // 2
+        reach = [int(np.ptp(indices)) // 2 for indices in np.nonzero(self.disc)]
+        last = np.array(self.extended.shape) - 1 - 2 * half
+        near = (centres < reach) | (centres > last - reach)
+        return np.asarray(near.any(axis=1))
 
     def windows(self, centres: Rows) -> FloatArray:
         """Return the pixels around each centre, shape (n, pixels); NaN beyond the image."""
@@ -249,38 +219,3 @@ class _Surroundings:
         seen = np.isfinite(within)
         total = np.where(seen, within, 0.0).sum(axis=1) / seen.sum(axis=1)
         return total, total - seen @ copy[self.disc] / seen.sum(axis=1)
-
-
-@dataclass(frozen=True)
-class _PixelNoise:
-    """A detection as it acts on a box around a copy: of white noise `dark` is one number."""
-
-    gain: float
-    dark: FloatArray | float
-    slope: float
-
-    @classmethod
-    def of(cls, detection: Detection, image: Grid, box: Grid) -> _PixelNoise:
-        white = float(np.ptp(detection.dark)) <= WHITE * float(detection.dark.max())
-        dark = float(detection.dark.flat[0]) if white else sampled_spectrum(detection.dark, image)(box)
-        return cls(detection.gain, dark, detection.slope)
-
-    @property
-    def silent(self) -> bool:
-        """Whether there is no noise: everything can then be known exactly."""
-        return self.slope == 0 and not np.any(self.dark)
-
-    def information(self, changes: Mapping[str, FloatArray], windows: FloatArray, level: float) -> FloatArray:
-        """Return what the pixels of every window tell about the copy in its middle, shape (n, p, p)."""
-        images = self.gain * np.stack(list(changes.values()))
-        weights = np.isfinite(windows)
-        if not isinstance(self.dark, float):
-            images = whitened(images, self.dark + self.slope * level)
-        elif not self.silent:
-            variance = self.dark + self.slope * np.where(weights, windows, 0.0)
-            weights = weights / np.maximum(variance, DARKEST * variance.max(axis=1, keepdims=True))
-        flat = images.reshape(len(images), -1)
-        i, j = np.triu_indices(len(flat))
-        information = np.empty((len(windows), len(flat), len(flat)))
-        information[:, i, j] = information[:, j, i] = weights @ (flat[i] * flat[j]).T
-        return information

@@ -201,9 +201,8 @@ def _to_border(image: Grid, copies: Placements) -> FloatArray:
 
 
 def _defocus(scenario: Scenario) -> float:
-    """Return the mean defocus of the only electron lens in Å; NaN without one, and of several."""
-    lenses = [lens.defocus for lens in scenario.psf.values() if isinstance(lens, Ctf)]
-    return lenses[0] if len(lenses) == 1 else math.nan
+    """Return the mean defocus of the electron lens in Å, of which there is at most one; NaN without it."""
+    return next((lens.defocus for lens in scenario.psf.values() if isinstance(lens, Ctf)), math.nan)
 
 
 def _overlaps(scenario: Scenario, realisation: Realisation) -> dict[str, FloatArray]:

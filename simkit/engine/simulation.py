@@ -18,7 +18,8 @@ from simkit.core.grid import ComplexArray, FloatArray, Grid
 from simkit.core.random import stream
 from simkit.core.tables import Placements, Truth, as_micrograph
 from simkit.engine import imaging
-from simkit.engine.difficulty import Detection, with_difficulty
+from simkit.engine.detection import Detection
+from simkit.engine.difficulty import with_difficulty
 from simkit.engine.realisation import Realisation, realise, truth_of
 from simkit.engine.results import Simulation, Value
 from simkit.engine.variants import without_phases

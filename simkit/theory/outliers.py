@@ -14,8 +14,8 @@ import numpy.typing as npt
 from simkit.core.grid import FloatArray
 from simkit.theory.random_field import LOWEST_LEVEL
 
-REACH = 6.0
-"""Standard deviations around d′ over which the particle's height is integrated: 2e-9 is left out."""
+REACH = 9.0
+"""Standard deviations around d′ over which the particle's height is integrated: 2e-19 is left out."""
 
 STEPS = 241
 """Steps of the trapezoidal rule, which converges faster than any power for a Gaussian."""
