@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from simkit.cli import verdict
+from simkit.cli import score_tables, verdict
 from simkit.cli.manners import (
     AsJson,
     Debug,
@@ -125,7 +125,11 @@ def _summary(result: RunResult) -> str:
     scores = result.scores
     parts = [verdict.expectations(scores)] if scores["expectations"] else []
     if scores["pickers"]:
-        parts.append(verdict.pickers(scores))
+        parts += [verdict.pickers(scores), verdict.conditions(scores)]
+        if result.comparisons:
+            parts.append(score_tables.differences(result.comparisons))
+        if scores["nulls"]:
+            parts.append(verdict.nulls(scores))
     else:
         parts += [f"{name}: {len(run.picks)} picks" for name, run in result.pickers.items()]
     if scores["expectations"]:

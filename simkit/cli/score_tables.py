@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simkit.cli import verdict
 from simkit.cli.manners import aligned, number
 
 if TYPE_CHECKING:
@@ -77,7 +78,6 @@ def as_json(
 
 def _one(judgement: Judgement, setting: Setting) -> str:
     """Return every value of one picker, a row each, a column for each class."""
-    from simkit.cli.verdict import score
     from simkit.metric.detection import MEANINGLESS
 
     units = {name: unit for metric in setting.score.used_metrics for name, unit in metric.units.items()}
@@ -86,7 +86,7 @@ def _one(judgement: Judgement, setting: Setting) -> str:
     for name in values["all"]:
         if name == MEANINGLESS[setting.complete] or all(of[name] is None for of in values.values()):
             continue
-        cells = [score(name, of[name], complete=setting.complete) for of in values.values()]
+        cells = [verdict.score(name, of[name], complete=setting.complete) for of in values.values()]
         limits = judgement.intervals["all"].get(name)
         rows.append([name, *cells, units[name], interval(limits)])
     head = [
@@ -100,7 +100,6 @@ def _one(judgement: Judgement, setting: Setting) -> str:
 
 def _several(judgements: Mapping[str, Judgement], *, complete: bool) -> str:
     """Return the main values of several pickers, a row each."""
-    from simkit.cli.verdict import score
     from simkit.metric.detection import MEANINGLESS
 
     counts = [name for name in COUNTS if name != MEANINGLESS[complete]]
@@ -108,7 +107,7 @@ def _several(judgements: Mapping[str, Judgement], *, complete: bool) -> str:
     for name, judgement in judgements.items():
         values, limits = judgement.values["all"], judgement.intervals["all"]
         shares = [
-            " ".join(filter(None, (score(m, values[m], complete=complete), interval(limits.get(m)))))
+            " ".join(filter(None, (verdict.score(m, values[m], complete=complete), interval(limits.get(m)))))
             for m in SHARES
         ]
         rows.append([name, *(number(values[c]) for c in counts), *shares, number(values["rmse"])])
@@ -116,8 +115,8 @@ def _several(judgements: Mapping[str, Judgement], *, complete: bool) -> str:
 
 
 def interval(limits: tuple[float, float] | None) -> str:
-    """Write an interval."""
-    return "" if limits is None else f"[{limits[0]:.3g}, {limits[1]:.3g}]"
+    """Write an interval; nothing where there is none."""
+    return "" if limits is None else verdict.interval(limits)
 
 
 def _resampled(judgements: Mapping[str, Judgement]) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simkit.cli.manners import aligned, number
+
+SHARES = frozenset({"precision", "recall", "f1"})
+"""Metrics whose interval stands beside them."""
 
 SHOWN = ("tp", "fp", "unlabelled", "fn", "precision", "recall", "f1", "rmse")
 """Metrics in the summary, where they were computed."""
@@ -42,10 +45,55 @@ def pickers(scores: Mapping[str, Any]) -> str:
     for picker, entry in scores["pickers"].items():
         label = f"{picker} (oracle)" if entry["oracle"] else picker
         classes = {name: values for name, values in entry.items() if isinstance(values, Mapping)}
+        limits = scores["intervals"][picker]
         rows += [
-            [label, name, *(score(n, v[n], complete=complete) for n in names)] for name, v in classes.items()
+            [label, name, *(_with_interval(n, v[n], limits[name].get(n), complete=complete) for n in names)]
+            for name, v in classes.items()
         ]
     return aligned(rows)
+
+
+def _with_interval(name: str, value: float | None, limits: Sequence[float] | None, *, complete: bool) -> str:
+    """Write a score and, of a share, its interval of 95 %."""
+    written = score(name, value, complete=complete)
+    return f"{written} {interval(limits)}" if limits and name in SHARES else written
+
+
+def interval(limits: Sequence[float]) -> str:
+    """Write an interval."""
+    return f"[{limits[0]:.3g}, {limits[1]:.3g}]"
+
+
+def conditions(scores: Mapping[str, Any]) -> str:
+    """Say of every picker how it was cut, what it was told, and how near it came to what physics allows."""
+    lines = []
+    for picker, entry in scores["pickers"].items():
+        parts = [f"cut at {entry['threshold']}"] if entry["threshold"] else []
+        parts.append(f"told {', '.join(entry['knows']) or 'nothing'}")
+        values = entry["all"]
+        if (share := values.get("eta_detection")) is not None:
+            parts.append(f"sees {100 * share:.3g} % of the detectable (d′ {number(values['d_prime'])})")
+        if (ratio := values.get("rmse_over_bound")) is not None:
+            parts.append(f"RMSE {ratio:.3g} × the Cramér–Rao limit")
+        lines.append(f"{picker}: {'; '.join(parts)}")
+    return "\n".join(lines)
+
+
+def nulls(scores: Mapping[str, Any]) -> str:
+    """Say what was picked where no particle is, and what was expected."""
+    lines = []
+    for variant, null in scores["nulls"].items():
+        counts = ", ".join(
+            f"{picker} {found['picks']} picks ({_expected(found['predicted'])})"
+            for picker, found in null["pickers"].items()
+        )
+        count = null["micrographs"]
+        lines.append(f"{variant.replace('_', ' ')}, {count} micrograph{'s' * (count > 1)}: {counts}")
+    return "\n".join(lines)
+
+
+def _expected(predicted: float | None) -> str:
+    return "none promised" if predicted is None else f"{predicted:.3g} expected"
 
 
 def score(name: str, value: float | None, *, complete: bool) -> str:

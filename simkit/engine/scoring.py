@@ -338,13 +338,16 @@ def _values(metrics: tuple[Metric, ...], comparison: Comparison) -> dict[str, Va
 def _intervals(
     metrics: tuple[Metric, ...], comparison: Comparison, setting: Setting
 ) -> dict[str, tuple[float, float]]:
-    """Return intervals by resampling clusters and, of shares in which no two clusters differ, Wilson's."""
+    """Return intervals by resampling clusters and, where no two clusters differ, Wilson's of shares.
+
+    F1 is the share of the hits in the mean of the numbers of particles and of picks.
+    """
     found: dict[str, tuple[float, float]] = {}
     for metric in metrics:
         if sums := metric.sums(comparison):
             found |= interval(sums, metric.from_sums, seed=setting.seed)
     tp, truths, picks = len(comparison.match.truth), len(comparison.truth), len(comparison.picks)
-    shares = {"precision": (tp, picks), "recall": (tp, truths)}
+    shares = {"precision": (tp, picks), "recall": (tp, truths), "f1": (tp, (truths + picks) / 2)}
     alone = {name: limits for name, share in shares.items() if (limits := wilson(*share)) is not None}
     return alone | found
 

@@ -12,19 +12,19 @@ from simkit.core.grid import FloatArray
 
 
 @overload
-def wilson(k: int, n: int, level: float = ...) -> tuple[float, float] | None: ...
+def wilson(k: float, n: float, level: float = ...) -> tuple[float, float] | None: ...
 @overload
 def wilson(
     k: npt.NDArray[np.integer], n: npt.NDArray[np.integer], level: float = ...
 ) -> tuple[FloatArray, FloatArray]: ...
 def wilson(
-    k: int | npt.NDArray[np.integer], n: int | npt.NDArray[np.integer], level: float = 0.95
+    k: float | npt.NDArray[np.integer], n: float | npt.NDArray[np.integer], level: float = 0.95
 ) -> tuple[float, float] | tuple[FloatArray, FloatArray] | None:
     """Return Wilson's interval of a share.
 
     Parameters
     ----------
-    k, n : int or array of int
+    k, n : number or array of int
         Successes, and how many trials; 0 ≤ k ≤ n.
     level : float
         How often the interval holds the true share.
