@@ -154,6 +154,7 @@ def score(
     Example: simkit score 'mine/*.box' 'theirs/*.star' truth.csv --radius '80 Å' --pixel-size '1.5 Å'
     """
     from simkit.engine.contest import contest
+    from simkit.engine.notices import by_chance
     from simkit.engine.scoring import Court, sentence
 
     if len(files) < 2:
@@ -193,6 +194,8 @@ def score(
     courts = {name: Court(truth, answer, setting) for name, answer in answers.items()}
     judgements = {name: sentence(court) for name, court in courts.items()}
     comparisons = contest(courts)
+    for text in by_chance(judgements, radius):
+        note(f"note: {text}")
     if as_json:
         emit_json(score_tables.as_json(judgements, comparisons, rules=rules))
     else:

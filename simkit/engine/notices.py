@@ -1,4 +1,4 @@
-"""What a reader of a run over real micrographs must know before its numbers are read."""
+"""What a reader of a run must know before its numbers are read."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from simkit.core.tables import Picks
 from simkit.engine.archive import Archive
-from simkit.engine.results import PickerRun
+from simkit.engine.results import Judgement, PickerRun
 from simkit.io.names import few
+from simkit.judging.chance import warning_is_due
 from simkit.matching.suspicion import likely_frame
 from simkit.scenario.micrographs import Micrographs
 
@@ -41,6 +42,26 @@ def notices(
     if section.truth is not None and radius is not None:
         told += _turned(section.truth.frame, archive, pickers, radius)
     return tuple(told)
+
+
+def by_chance(judgements: Mapping[str, Judgement], radius: float) -> list[str]:
+    """Say that a radius is so large that picks strewn at random would often match.
+
+    Parameters
+    ----------
+    judgements : mapping
+        Picker → its scores; how many particles count may differ between them.
+    radius : float
+        Å, of scoring.
+    """
+    shares = [judgement.values["all"].get("chance_matches") for judgement in judgements.values()]
+    worst = max((share for share in shares if share is not None), default=None)
+    if worst is None or not warning_is_due(worst):
+        return []
+    return [
+        f"the radius of {radius:.4g} Å is large for so many particles: of picks strewn at random "
+        f"{100 * worst:.0f} % would match one"
+    ]
 
 
 def _turned(declared: str, archive: Archive, pickers: Mapping[str, PickerRun], radius: float) -> list[str]:

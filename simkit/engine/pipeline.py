@@ -18,10 +18,10 @@ from simkit.engine.ceiling import ceiling_of
 from simkit.engine.files import naming, require_readable
 from simkit.engine.judging import judge_all
 from simkit.engine.micrographs import MicrographRun, Progress, Stopwatch, search_all
-from simkit.engine.notices import notices
+from simkit.engine.notices import by_chance, notices
 from simkit.engine.null_search import null_run
 from simkit.engine.picking import Banks, draw_banks
-from simkit.engine.results import PickerRun, RunResult
+from simkit.engine.results import Judgement, PickerRun, RunResult
 from simkit.engine.simulation import simulate_one
 from simkit.engine.variants import null_variants, variant_of, without_particles
 from simkit.engine.verdict import verdict
@@ -98,7 +98,7 @@ def run_scenario(
             scenario,
             judgements,
             measurements,
-            _notices(scenario, archive, runs, pickers),
+            _notices(scenario, archive, runs, pickers, judgements),
             comparisons=comparisons,
             ceiling=ceiling,
             nulls=nulls,
@@ -113,11 +113,16 @@ def run_scenario(
 
 
 def _notices(
-    scenario: Scenario, archive: Archive | None, runs: list[MicrographRun], pickers: Mapping[str, PickerRun]
+    scenario: Scenario,
+    archive: Archive | None,
+    runs: list[MicrographRun],
+    pickers: Mapping[str, PickerRun],
+    judgements: Mapping[str, Judgement],
 ) -> tuple[str, ...]:
+    told = () if scenario.score is None else tuple(by_chance(judgements, scenario.score.radius))
     if archive is None or scenario.micrographs is None:
-        return ()
-    return notices(
+        return told
+    return told + notices(
         scenario.micrographs,
         archive,
         pickers,

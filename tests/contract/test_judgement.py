@@ -1,0 +1,262 @@
+"""The judge from end to end: what counts, what is left out, how sure it is, and who is better."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from simkit.cli.app import app
+from simkit.core.errors import ScenarioError
+from simkit.core.grid import Grid
+from simkit.core.tables import Picks, Truth
+from simkit.engine.contest import contest
+from simkit.engine.pipeline import run_scenario
+from simkit.engine.scoring import Answer, Court, Setting, judge
+from simkit.scenario.spec import Ignore, Scenario, Score
+
+GRID = Grid((200, 300), 2.0)
+SIZE = np.array(GRID.extent)
+
+
+def points(*yx: tuple[float, float], **columns: Any) -> dict[str, Any]:
+    y, x = np.array(yx, float).reshape(-1, 2).T
+    return {"micrograph": "0", "y": y, "x": x, **columns}
+
+
+def setting(radius: float = 5.0, **fields: Any) -> Setting:
+    ignore = fields.pop("ignore", Ignore())
+    return Setting(Score(radius=radius, ignore=ignore), micrographs=("0",), grids={"0": GRID}, **fields)
+
+
+def counts(truth: Truth, picks: Picks, how: Setting, of: str = "all", **answer: Any) -> tuple[int, ...]:
+    values = judge(truth, Answer(picks, **answer), how).values[of]
+    return tuple(values[name] for name in ("tp", "fp", "fn", "ignored_truths", "ignored_picks"))
+
+
+# What counts --------------------------------------------------------------------------------------
+
+RINGS_AND_BARS = Truth(**points((50, 50), (50, 150), (150, 50), **{"class": ["ring", "ring", "bar"]}))
+
+
+def test_what_a_picker_does_not_look_for_cannot_be_missed_but_a_pick_on_it_is_false() -> None:
+    picks = Picks(**points((50, 50), (150, 50), **{"class": "ring"}))
+    assert counts(RINGS_AND_BARS, picks, setting(), sought=("ring",)) == (1, 1, 1, 1, 0)
+    assert counts(RINGS_AND_BARS, picks, setting(), sought=("ring", "bar")) == (2, 0, 1, 0, 0)
+
+
+def test_a_class_that_is_ignored_is_neither_missed_nor_blamed_for() -> None:
+    picks = Picks(**points((50, 50), (150, 50), **{"class": "ring"}))
+    how = setting(ignore=Ignore(classes=("bar",)))
+    assert counts(RINGS_AND_BARS, picks, how, sought=("ring",)) == (1, 0, 1, 1, 1)
+
+
+def test_what_lies_at_the_border_counts_nowhere() -> None:
+    truth = Truth(**points((3, 100), (100, 100), border=[4.0, 100.0]))
+    picks = Picks(**points((3, 101), (100, 101), (396, 300), (200, 200)))
+    assert counts(truth, picks, setting()) == (2, 2, 0, 0, 0)
+    assert counts(truth, picks, setting(ignore=Ignore(border=10.0))) == (1, 1, 0, 1, 2)
+
+
+def test_nothing_is_judged_where_the_mask_is_zero() -> None:
+    truth = Truth(**points((100, 100), (100, 500)))
+    picks = Picks(**points((100, 101), (100, 501), (300, 500), (300, 100)))
+    mask = np.ones(GRID.shape, bool)
+    mask[:, 150:] = False
+    assert counts(truth, picks, setting(mask=mask)) == (1, 1, 0, 1, 2)
+
+
+def test_picks_where_nothing_is_known_are_not_judged() -> None:
+    truth = Truth(**points((100, 100)))
+    picks = Picks(**{**points((100, 100), (50, 50)), "micrograph": ["0", "1"]})
+    how = setting(unjudged=frozenset({"1"}))
+    assert counts(truth, picks, how) == (1, 0, 0, 0, 1)
+
+
+# How sure -----------------------------------------------------------------------------------------
+
+
+def crowd(n: int, share: float, seed: int, micrographs: int = 20) -> tuple[Truth, Picks]:
+    """Return particles on many micrographs, a share of them picked, and as many false picks as missed."""
+    rng = np.random.default_rng(seed)
+    names = np.repeat([f"{i:02d}" for i in range(micrographs)], n)
+    y, x = rng.uniform(0, 1e5, (2, len(names)))
+    hit = rng.random(len(names)) < share
+    score = rng.normal(np.where(hit, 8.0, 4.0))
+    picks = Picks(micrograph=names, y=y + np.where(hit, 0.0, 50.0), x=x, score=score)
+    return Truth(micrograph=names, y=y, x=x), picks
+
+
+def names_of(truth: Truth) -> tuple[str, ...]:
+    return tuple(sorted(set(truth["micrograph"].tolist())))
+
+
+def test_an_interval_holds_its_value_and_says_what_it_resamples() -> None:
+    truth, picks = crowd(30, 0.8, seed=2)
+    found = judge(truth, Answer(picks), Setting(Score(radius=5.0), micrographs=names_of(truth)))
+    assert found.resampled == "20 micrographs"
+    for name in ("precision", "recall", "f1"):
+        low, high = found.intervals["all"][name]
+        assert low < found.values["all"][name] < high
+        # 600 Bernoulli trials: the normal interval is ±1.96 √(0.8 · 0.2 / 600) = ±0.032; resampling 20
+        # clusters knows that width to a sixth, and the expansion for few clusters adds a tenth.
+        assert 0.7 * 0.064 < high - low < 1.5 * 0.064
+
+
+def test_perfection_is_not_certainty() -> None:
+    truth, picks = crowd(3, 1.0, seed=3, micrographs=8)
+    found = judge(truth, Answer(picks), Setting(Score(radius=5.0), micrographs=names_of(truth)))
+    low, high = found.intervals["all"]["recall"]
+    # Wilson of 24 in 24: n / (n + z²).
+    assert (low, high) == (pytest.approx(24 / (24 + 1.959964**2)), 1.0)
+
+
+# Who is better ------------------------------------------------------------------------------------
+
+
+def rivals() -> dict[str, Court]:
+    truth, good = crowd(30, 0.9, seed=4)
+    _, bad = crowd(30, 0.7, seed=4)
+    how = Setting(Score(radius=5.0), micrographs=names_of(truth))
+    answers = {
+        "good": Answer(good, candidates=good),
+        "bad": Answer(bad, candidates=bad),
+        "oracle": Answer(good, candidates=good, oracle=True),
+    }
+    return {name: Court(truth, answer, how) for name, answer in answers.items()}
+
+
+def test_pickers_are_compared_at_their_own_thresholds_and_at_equal_false_picks() -> None:
+    courts = rivals()
+    found = {(c.basis, c.metric): c for c in contest(courts)}
+    assert {(c.a, c.b) for c in found.values()} == {("good", "bad")}  # oracles are kept out
+    own = found["own thresholds", "recall"]
+    assert own.difference == pytest.approx((own.only_a - own.only_b) / len(courts["good"].truth))
+    assert own.interval[0] > 0
+    assert own.p < 0.001
+    equal = found["equal false picks", "recall"]
+    assert equal.false_per_image == 1.0
+    assert 0 < equal.difference <= own.value_a
+
+
+def test_equal_false_picks_means_equal() -> None:
+    courts = rivals()
+    equal = next(c for c in contest(courts) if c.basis == "equal false picks" and c.metric == "precision")
+    for name, value in ((equal.a, equal.value_a), (equal.b, equal.value_b)):
+        recall = next(
+            (c.value_a if c.a == name else c.value_b)
+            for c in contest(courts)
+            if c.basis == "equal false picks" and c.metric == "recall"
+        )
+        hits = recall * len(courts[name].truth)
+        assert hits / value - hits <= 20.0 + 1e-9  # at most one a micrograph
+
+
+# A run --------------------------------------------------------------------------------------------
+
+SCENARIO = {
+    "schema_version": 1,
+    "seed": 5,
+    "replicates": 3,
+    "image": {"shape": [256, 256], "pixel_size": 4.0},
+    "specimen": {
+        "ring": {
+            "unit_cell": {"kind": "shapes", "shapes": [{"kind": "ring", "radius": 50.0, "width": 20.0}]},
+            "lattice": {"kind": "scattered", "count": 12, "min_distance": 150.0},
+        }
+    },
+    "noise": {"film": {"kind": "gaussian", "snr": 0.1}},
+    "templates": {"ring": {"kind": "specimen", "of": "ring"}},
+    "pickers": {
+        "matched": {
+            "kind": "matched_filter",
+            "threshold": {"kind": "expected_false_picks", "per_image": 1.0},
+        },
+        "ncc": {"kind": "ncc", "threshold": {"kind": "fixed", "value": 0.3}},
+    },
+    "score": {"radius": 20.0},
+}
+
+
+@pytest.fixture(scope="module")
+def result():
+    return run_scenario(Scenario.model_validate(SCENARIO), workers=1)
+
+
+def test_a_run_says_how_sure_how_near_the_limit_and_what_noise_alone_gives(result) -> None:
+    scores = json.loads(json.dumps(result.scores, allow_nan=False))
+    entry = scores["pickers"]["matched"]
+    assert entry["threshold"] == "expected false picks, 1 per image"
+    assert entry["all"]["d_prime"] > 0
+    assert scores["intervals"]["matched"]["resampled"] == "27 tiles of 3 micrographs"
+    assert {c["basis"] for c in scores["comparisons"]} == {"own thresholds", "equal false picks"}
+    assert scores["ceiling"]["species"]["ring"]["sigma_x"] > 0
+    assert set(scores["nulls"]) == {"noise_only", "phase_randomised"}
+    assert scores["nulls"]["noise_only"]["pickers"]["matched"]["predicted"] == pytest.approx(1.0)
+    assert np.isfinite(result.truth["d_prime"]).all()
+
+
+def test_the_counts_of_a_run_add_up(result) -> None:
+    for name, judgement in result.judgements.items():
+        values = judgement.values["all"]
+        assert values["tp"] + values["fn"] + values["ignored_truths"] == len(result.truth)
+        assert values["tp"] + values["fp"] + values["ignored_picks"] == len(result.pickers[name].picks)
+
+
+def test_the_curve_passes_through_what_the_threshold_gave(result) -> None:
+    run, judgement = result.pickers["matched"], result.judgements["matched"]
+    curve = judgement.curves["all"]
+    at = np.flatnonzero(curve.threshold >= run.picks["score"].min())[-1]
+    assert curve.tp[at] == judgement.values["all"]["tp"]
+    assert curve.fp[at] == judgement.values["all"]["fp"]
+    assert len(curve.tp) > at + 1  # and goes on below it
+
+
+def test_a_null_has_no_truth_and_every_pick_is_false() -> None:
+    null = run_scenario(Scenario.model_validate({**SCENARIO, "null": "noise_only"}), workers=1)
+    assert len(null.truth) == 0
+    values = null.judgements["matched"].values["all"]
+    assert (values["tp"], values["recall"]) == (0, None)
+    assert values["fp"] == len(null.pickers["matched"].picks)
+    assert null.nulls == ()
+
+
+def test_a_mask_of_another_shape_is_refused_where_it_is_named(tmp_path) -> None:
+    np.save(tmp_path / "mask.npy", np.ones((8, 8)))
+    text = {**SCENARIO, "score": {"radius": 20.0, "ignore": {"mask": str(tmp_path / "mask.npy")}}}
+    with pytest.raises(ScenarioError, match="8 × 8 px and micrograph 0000 256 × 256;"):
+        run_scenario(Scenario.model_validate(text), workers=1)
+
+
+# Files of several programs ------------------------------------------------------------------------
+
+
+def test_several_files_are_compared_on_the_same_particles(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    truth, good = crowd(30, 0.9, seed=4)
+    _, bad = crowd(30, 0.7, seed=4)
+    for name, table in (("run_good", good), ("run_bad", bad), ("truth", truth)):
+        rows = zip(table["micrograph"].tolist(), table["x"].tolist(), table["y"].tolist(), strict=True)
+        lines = "".join(f"{m},{x:.2f},{y:.2f}\n" for m, x, y in rows)
+        (tmp_path / f"{name}.csv").write_text("micrograph,x_A,y_A\n" + lines)
+    words = ["score", "run_good.csv", "run_bad.csv", "truth.csv", "--radius", "5 Å"]
+    told = CliRunner().invoke(app, words)
+    assert told.exit_code == 0, told.stderr
+    assert "good − bad" in told.stdout
+    assert "20 micrographs, resampled whole" in told.stdout
+    data = json.loads(CliRunner().invoke(app, [*words, "--rules", "--json"]).stdout)
+    assert list(data["pickers"]) == ["good", "bad"]
+    recall = {name: entry["all"]["recall"] for name, entry in data["pickers"].items()}
+    (difference,) = [c["difference"] for c in data["comparisons"] if c["metric"] == "recall"]
+    assert difference == pytest.approx(recall["good"] - recall["bad"])
+    assert {"czii", "roodmus"} <= {said["name"] for said in data["pickers"]["good"]["published"]}
+
+
+def test_one_file_alone_is_an_error(tmp_path) -> None:
+    (tmp_path / "p.csv").write_text("x_A,y_A\n1,2\n")
+    told = CliRunner().invoke(app, ["score", str(tmp_path / "p.csv"), "--radius", "5 Å"])
+    assert told.exit_code == 2
+    assert "then those that are right" in told.stderr
