@@ -20,12 +20,18 @@ def null_variants(scenario: Scenario) -> tuple[Variant, ...]:
     """Return the variants that a run searches besides the scenario's own micrographs.
 
     None unless picks are scored, of a scenario that is itself a null, or where `score.null_micrographs`
-    is 0. Noise alone can only be had of a simulation, and there only of one with noise.
+    is 0. Noise alone can only be had of a simulation, and there only where there is some without particles.
     """
     if scenario.null or scenario.score is None or not scenario.pickers or not scenario.score.null_micrographs:
         return ()
-    alone = scenario.micrographs is None and bool(scenario.noise)
+    alone = scenario.micrographs is None and _has_noise_alone(scenario)
     return ("noise_only", "phase_randomised") if alone else ("phase_randomised",)
+
+
+def _has_noise_alone(scenario: Scenario) -> bool:
+    added = any(not member.counts for member in scenario.noise.values())
+    # Counting has no noise where no electron is expected.
+    return added or (bool(scenario.noise) and (scenario.image.base_level > 0 or bool(scenario.background)))
 
 
 def variant_of(scenario: Scenario, variant: Variant | None) -> Scenario:

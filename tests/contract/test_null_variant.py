@@ -13,10 +13,9 @@ from typer.testing import CliRunner, Result
 
 from simkit.cli.app import app
 from simkit.engine.archive import survey
-from simkit.engine.null_search import null_run, null_search
-from simkit.engine.picking import draw_banks
-from simkit.engine.pipeline import run_micrograph
+from simkit.engine.pipeline import run_scenario
 from simkit.engine.variants import null_variants, variant_of, without_particles
+from simkit.io.images import read_image
 from simkit.io.mrc import write_mrc
 from simkit.scenario.loading import load
 
@@ -44,7 +43,7 @@ schema_version: 1
 image: {pixel_size: 4 Å}
 micrographs:
   files: "*.mrc"
-  truth: {files: known.csv}
+  truth: {files: known.csv, complete: true}
 templates:
   ring: {kind: shapes, contrast: bright, shapes: [{kind: ring, radius: 40 Å, width: 16 Å}]}
 pickers:
@@ -63,7 +62,7 @@ def simulated(tmp_path: Path) -> Path:
 def real(tmp_path: Path) -> Path:
     for name in ("first", "second"):
         write_mrc(tmp_path / f"{name}.mrc", np.random.default_rng(1).normal(size=(90, 96)), 4.0)
-    (tmp_path / "known.csv").write_text("micrograph,y,x\nfirst,100,120\n")
+    (tmp_path / "known.csv").write_text("micrograph,y_A,x_A\nfirst,100,120\n")
     (tmp_path / "real.yaml").write_text(REAL)
     return tmp_path / "real.yaml"
 
@@ -118,7 +117,7 @@ def test_noise_of_real_micrographs_cannot_be_had_alone(real: Path) -> None:
     assert "--set null: the noise of a real micrograph cannot be had alone; write `phase_rand" in ended.output
     assert simkit("check", real, "--set", "null=phase_randomised").exit_code == 0
     # What is known of a null needs no file: nothing is in it.
-    real.write_text(REAL.replace("  truth: {files: known.csv}\n", ""))
+    real.write_text(REAL.replace("  truth: {files: known.csv, complete: true}\n", ""))
     assert simkit("check", real, "--set", "null=phase_randomised").exit_code == 0
     assert simkit("check", real).exit_code == 2
 
@@ -132,19 +131,27 @@ def test_real_micrographs_without_phases_are_known_to_hold_nothing(real: Path) -
     assert (len(empty.truth), len(empty.unjudged), empty.names) == (0, 0, archive.names)
 
 
-def test_a_null_of_a_run_is_gathered_from_its_micrographs(simulated: Path) -> None:
+def test_a_run_searches_its_nulls_besides(simulated: Path) -> None:
     scenario = load(simulated).scenario
-    banks = draw_banks(scenario, scenario.image.grid, lambda _: np.zeros(0))
-    for variant in null_variants(scenario):
-        null = variant_of(scenario, variant)
-        runs = [run_micrograph(null, number, banks) for number in range(2)]
-        run = null_run(null, variant, [null_search(null, r.found, r.pixels, banks) for r in runs], banks)
-        assert (run.variant, run.micrographs, set(run.pickers)) == (variant, 2, {"matched", "loose"})
+    result = run_scenario(scenario, workers=1)
+    assert [run.variant for run in result.nulls] == ["noise_only", "phase_randomised"]
+    for run in result.nulls:
+        assert (run.micrographs, set(run.pickers)) == (2, {"matched", "loose"})
+        alone = run_scenario(variant_of(scenario, run.variant), workers=1)
+        assert alone.nulls == ()
+        for picker, null in run.pickers.items():
+            assert null.picks == len(alone.pickers[picker].picks)
+            assert null.ghost.boxes == len(alone.pickers[picker].candidates)
+            # At random once in 30 000.
+            assert null.ghost.correlation > 4 / np.sqrt(null.ghost.average.size)
         assert run.pickers["loose"].picks == 8
-        assert run.pickers["matched"].picks == sum(len(r.found["matched"].picks) for r in runs)
         assert run.pickers["matched"].predicted == pytest.approx(2)
-        ghost = run.pickers["matched"].ghost
-        assert ghost.boxes > 20
-        assert ghost.correlation > 4 / np.sqrt(
-            ghost.average.size
-        )  # at random: once in 30 000
+
+
+def test_nulls_of_real_micrographs_keep_their_pixels(real: Path) -> None:
+    result = run_scenario(variant_of(load(real).scenario, "phase_randomised"), workers=1)
+    assert len(result.truth) == 0
+    read = read_image(real.parent / "first.mrc").pixels
+    before, after = (np.abs(np.fft.rfft2(np.asarray(p, float))) for p in (read, result.micrographs[0]))
+    np.testing.assert_allclose(after, before, rtol=1e-3, atol=1e-5 * before.max())  # single precision
+    assert not np.allclose(result.micrographs[0], read)

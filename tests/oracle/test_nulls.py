@@ -127,6 +127,10 @@ def test_pixels_without_a_value_count_as_the_mean() -> None:
 def test_which_variants_a_run_searches() -> None:
     assert null_variants(scenario()) == ("noise_only", "phase_randomised")
     assert null_variants(scenario(noise={})) == ("phase_randomised",)
+    dose = {"shot": {"kind": "poisson", "dose": "10 e/Å²"}}
+    assert null_variants(scenario(noise=dose)) == ("phase_randomised",)  # in the dark nothing is counted
+    lit = {"shape": [200, 180], "pixel_size": "4 Å", "level": 1}
+    assert null_variants(scenario(noise=dose, image=lit)) == ("noise_only", "phase_randomised")
     assert null_variants(scenario(null="noise_only")) == ()
     assert null_variants(scenario(score=None)) == ()
     assert null_variants(scenario(score={"radius": "30 Å", "null_micrographs": 0})) == ()
@@ -195,8 +199,8 @@ def test_false_picks_over_angles_are_fewer_than_predicted() -> None:
 def test_random_phases_of_few_particles_are_noise() -> None:
     """Two faint bars hardly add to the power, so noise of random phases is bounded nearly as safely.
 
-    The spectrum is estimated: 1.5 % of the standard deviation are, 4 of them up, 25 % of the count. About 200 are picked: the upper end is 3.5 standard deviations away, the lower more (false alarm
-    3e-4).
+    The spectrum is estimated: 1.5 % of the standard deviation are, 4 of them up, 25 % of the count. About
+    200 are picked: the upper end is 3.5 standard deviations away, the lower more (false alarm 3e-4).
     """
     picks, predicted = search(expecting(20), images=10, variant="phase_randomised", **BAR)
     assert picks < 1.25 * predicted
