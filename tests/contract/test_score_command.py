@@ -141,10 +141,10 @@ def test_classes_are_judged_where_both_sides_name_them(score):
     assert counts(entry, "side") == (20, 10, 0)
     assert counts(entry, "top") == (0, 0, 40)
     text = score("p.csv", "t.csv", *RADIUS[:-1]).stdout.splitlines()
-    assert text[0].split() == ["all", "side", "top"]
+    assert text[0].split() == ["all", "side", "top", "95", "%", "interval", "of", "all"]
     put("q.csv", TRUTH[:30], header, "1")
     other = score("q.csv", "t.csv", *RADIUS)
-    assert list(values(other)) == ["knows", "oracle", "all"]
+    assert list(values(other)) == ["knows", "oracle", "threshold", "all", "intervals"]
     assert "TRUTH has the classes side, top and PICKS 1: judged blind to class" in other.stderr
 
 
