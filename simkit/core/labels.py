@@ -52,7 +52,9 @@ class Labels(Sequence[str]):
             return cls(np.broadcast_to(np.int32(0), codes.shape), kept)
         if kept != tuple(names):
             order = {name: code for code, name in enumerate(kept)}
-            codes = np.array([order.get(name, 0) for name in names], np.int32)[codes]
+            renumbered = np.zeros(len(names), np.int32)
+            renumbered[used] = [order[names[code]] for code in used]
+            codes = renumbered[codes]
         numbers = codes.astype(np.int32, copy=False).view()
         numbers.flags.writeable = False
         return cls(numbers, kept)

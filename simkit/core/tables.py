@@ -104,9 +104,12 @@ class Table:
 
     def take(self, rows: npt.ArrayLike) -> Self:
         """Return the rows selected by indices or by a boolean mask."""
-        index = np.asarray(rows)
-        # The row numbers say how many rows there will be, and refuse a mask of another length.
-        index = np.arange(len(self))[index if index.dtype == bool else index.astype(np.intp)]
+        index, n = np.asarray(rows), len(self)
+        if index.dtype == bool and index.shape != (n,):
+            raise IndexError(f"a mask of shape {index.shape} for {n} rows")
+        index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.intp)
+        if len(index) and not -n <= index.min() <= index.max() < n:
+            raise IndexError(f"there are {n} rows, and none of number {index[np.argmax(np.abs(index))]}")
         return self._of({name: _taken(values, index) for name, values in self._values.items()})
 
     def replace(self, **values: npt.ArrayLike) -> Self:

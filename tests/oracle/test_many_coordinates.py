@@ -92,6 +92,8 @@ def test_columns_are_of_one_length_and_not_to_be_written_to() -> None:
         table.codes("y")
     with pytest.raises(IndexError):
         table.take(np.array([True, False, True]))
+    with pytest.raises(IndexError):
+        Picks(x=1.0, y=[1.0]).take([0, 1])
 
 
 # A block at once against row by row -------------------------------------------------------------------
