@@ -40,7 +40,7 @@ def efficiency_table(result: RunResult, picker: str) -> Table | None:
         value = values.get(metric)
         if value is not None:
             why = "" if value >= NEAR else _sentence(list(_reasons(result, picker, metric)))
-            rows.append([name, number(value, digits=2), why])
+            rows.append([name, number(value, digits=3), why])
     glossary = {name: GLOSSARY[metric] for metric, name in EFFICIENCIES.items()}
     columns = ["", "efficiency η", "likely reasons, from the scenario"]
     caption = f"How close {picker} comes to what physics allows (1: it cannot be improved)"

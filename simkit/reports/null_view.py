@@ -16,6 +16,18 @@ from simkit.reports.wording import MISSING, number
 VARIANTS = {"noise_only": "noise alone", "phase_randomised": "phases drawn anew"}
 """Variant → what its micrographs hold."""
 
+MADE_OF = {
+    "noise_only": "noise alone holds the background and the noise of the scenario, and nothing else",
+    "phase_randomised": (
+        "in those with phases drawn anew, every frequency has the power that it has in the micrograph, but "
+        "every shape is destroyed"
+    ),
+}
+"""Variant → how its micrographs are made."""
+
+HARDLY = 1e-3
+"""Expected picks below which how many does not matter."""
+
 SIDE = 200
 """Pixels along a side of a ghost's picture."""
 
@@ -33,6 +45,7 @@ class GhostView:
 class NullView:
     """What the null says."""
 
+    made_of: str
     table: Table
     ghosts: Sequence[GhostView]
 
@@ -52,7 +65,9 @@ def null_view(nulls: Sequence[NullRun], pixel_size: float) -> NullView | None:
         return None
     columns = ["picker", "micrographs", "expected", "95 % of counts lie in", "counted", "which is"]
     caption = "Picks on micrographs that hold no particle: every one of them is false"
-    return NullView(Table(caption, columns, rows, words={1, 5}), list(_ghosts(nulls, pixel_size)))
+    made_of = "; ".join(MADE_OF[variant] for variant in dict.fromkeys(run.variant for run in nulls))
+    table = Table(caption, columns, rows, words={1, 5})
+    return NullView(made_of, table, list(_ghosts(nulls, pixel_size)))
 
 
 def _row(run: NullRun, name: str, null: PickerNull) -> list[str]:
@@ -60,11 +75,17 @@ def _row(run: NullRun, name: str, null: PickerNull) -> list[str]:
     return [
         name,
         f"{run.micrographs} of {VARIANTS[run.variant]}",
-        number(null.predicted, digits=3),
+        _expected(null.predicted),
         MISSING if null.predicted is None else f"{low} to {high}",
         str(null.picks),
         null_verdict(null),
     ]
+
+
+def _expected(predicted: float | None) -> str:
+    if predicted is not None and predicted < HARDLY:
+        return f"< {HARDLY:g}"
+    return number(predicted, digits=3)
 
 
 def null_verdict(null: PickerNull) -> str:
@@ -84,18 +105,22 @@ def poisson_range(expected: float) -> tuple[int, int]:
 
 
 def _ghosts(nulls: Sequence[NullRun], pixel_size: float) -> Iterator[GhostView]:
+    """Show one ghost of each picker, the first: those of other variants look alike."""
+    seen: set[str] = set()
     for run in nulls:
         for name, null in run.pickers.items():
-            if null.ghost is not None:
+            if null.ghost is not None and name not in seen:
+                seen.add(name)
                 yield _ghost(f"{name}, {VARIANTS[run.variant]}", run, null.ghost, pixel_size)
 
 
 def _ghost(title: str, run: NullRun, ghost: Ghost, pixel_size: float) -> GhostView:
     source = "pure noise" if run.variant == "noise_only" else "micrographs whose phases were drawn anew"
     sentence = (
-        f"This is the average of {ghost.boxes} boxes picked from {source}. It looks like the template "
-        f"because the template chose them; it is no evidence of particles. Their correlation is "
-        f"{number(ghost.correlation, digits=2)}, where boxes cut at random would give about 0."
+        f"This is the average of {ghost.boxes} boxes picked from {source}: the highest peaks, whether or not "
+        "they pass the threshold. It looks like the template because the template chose them; it is no "
+        f"evidence of particles. Its correlation with the template is {number(ghost.correlation, digits=2)}, "
+        "where boxes cut at random would give about 0."
     )
     pictures = [
         _picture(ghost.average, f"The average of {ghost.boxes} boxes picked from {source}.", pixel_size),

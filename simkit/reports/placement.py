@@ -101,9 +101,9 @@ def over_limit(picker: str, outcomes: Outcomes, ndim: int) -> Illustration | Non
     beyond = len(errors) - len(inside)
     rest = f" {plural(beyond, 'error')} beyond ±{WIDEST:g} limits: not shown." if beyond else ""
     caption = (
-        f"Errors of position of the hits of {picker}, each divided by its own Cramér–Rao limit, the "
-        f"least that any unbiased picker can have. Bars that fill the black curve are as good as physics allows; wider "
-        f"ones are worse. Root mean square: {rms} limits.{rest}"
+        f"Errors of position of the hits of {picker}, each divided by its own Cramér–Rao limit, the least "
+        "that any unbiased picker can have. Bars that fill the black curve are as good as physics allows; "
+        f"wider ones are worse. Root mean square: {rms} limits.{rest}"
     )
     alt = f"Histogram of {len(errors)} errors of {picker} over their limits, root mean square {rms}"
     return Illustration(Plot(alt, canvas.draw(paint, width=5.2, height=3.2)), caption)

@@ -14,7 +14,7 @@ from scipy import stats
 
 from simkit.core.tables import Picks, Truth
 from simkit.correlation.bank import TemplateBank, standardised
-from simkit.engine.nulls import PickerNull
+from simkit.engine.nulls import NullRun, PickerNull
 from simkit.engine.results import RunResult
 from simkit.judging.comparison import PairedComparison
 from simkit.judging.confusion import Confusion
@@ -457,8 +457,22 @@ class TestNull:
 
     def test_the_ghost_is_no_evidence(self, page: str) -> None:
         text = Outline(page).text
-        assert "This is the average of 37 boxes picked from pure noise." in text
+        assert "This is the average of 37 boxes picked from pure noise" in text
+        assert text.count("This is the average of") == 2  # one of each picker that is no oracle
         assert "it is no evidence of particles" in text
+
+    def test_only_the_variants_that_were_searched_are_explained(self, result: RunResult) -> None:
+        alone = null_view.null_view(result.nulls[:1], 4.0)
+        both = null_view.null_view(result.nulls, 4.0)
+        assert alone is not None
+        assert both is not None
+        assert "phases" not in alone.made_of
+        assert "phases" in both.made_of
+
+    def test_next_to_nothing_is_not_spelled_out(self) -> None:
+        view = null_view.null_view((NullRun("noise_only", 1, {"a": PickerNull(0, 1e-11)}),), 4.0)
+        assert view is not None
+        assert view.table.rows[0][2:] == ["< 0.001", "0 to 0", "0", "✓ as predicted"]
 
     def test_of_no_null_nothing_is_said(self) -> None:
         assert null_view.null_view((), 4.0) is None
