@@ -294,6 +294,7 @@ def test_the_dose_that_is_found_meets_the_target_and_two_per_cent_less_does_not(
         == load(HEMOCYANIN, overrides=[f"noise.shot.dose={answer.solution.value} e/Å²"]).scenario
     )
     assert recall(answer.solution.value) >= 0.95 > recall(0.98 * answer.solution.value)
+    assert answer.solution.value == float(f"{answer.solution.value:.3g}")
 
 
 def test_a_length_comes_back(write, tmp_path: Path) -> None:
@@ -402,6 +403,14 @@ def test_particles_at_every_angle_are_found_as_predicted(write) -> None:
     found = rehearsed(one(write, FLAG, lattice, noise="{kind: gaussian, snr: 0.015}"), 12)
     assert found.agrees
     assert 0.9 < found.predicted < 0.99
+
+
+def test_the_level_of_the_image_is_known_however_full_it_is(write) -> None:
+    crowd = "{kind: scattered, count: 14, min_distance: 150 Å}"
+    found = rehearsed(one(write, DISK, crowd, noise="{kind: gaussian, sd: 6}"), 10)
+    # Disks cover a quarter of the image: scores over its mean would be a quarter lower, and recall half.
+    assert found.agrees
+    assert 0.8 < found.predicted < 0.97
 
 
 def test_what_cannot_be_rehearsed_says_why(write) -> None:
