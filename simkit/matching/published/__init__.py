@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from simkit.core.tables import Picks, Truth
-from simkit.matching.published.base import Scene, PublishedScore
+from simkit.matching.published.base import PublishedScore, Scene
 from simkit.matching.published.cellcanvas import cellcanvas
 from simkit.matching.published.cryosegnet import cryosegnet
 from simkit.matching.published.czii import czii

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from simkit.matching.published._areas import CELLS, shared_areas
-from simkit.matching.published.base import Scene, PublishedScore, harmonic
+from simkit.matching.published.base import PublishedScore, Scene, harmonic
 
 SMOOTH = 0.001
 """Pixels that are added to every count."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simkit.matching.published.base import Scene, PublishedScore, harmonic, ratio
+from simkit.matching.published.base import PublishedScore, Scene, harmonic, ratio
 
 
 def czii(scene: Scene) -> PublishedScore:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simkit.matching.published.base import Scene, PublishedScore, ratio
+from simkit.matching.published.base import PublishedScore, Scene, ratio
 
 
 def deepfinder(scene: Scene) -> PublishedScore:

@@ -6,7 +6,7 @@ import numpy as np
 
 from simkit.matching import closest_greedy, score_greedy
 from simkit.matching.optimal import best_of
-from simkit.matching.published.base import Scene, PublishedScore, ratio
+from simkit.matching.published.base import PublishedScore, Scene, ratio
 
 EPSILON = 1e-8
 """True positives that Spotiflow adds, so that nothing found in an empty image is perfect."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from simkit.matching.published._areas import CELLS, shared_areas
-from simkit.matching.published.base import Scene, PublishedScore, mean
+from simkit.matching.published.base import PublishedScore, Scene, mean
 
 
 def repic(scene: Scene) -> PublishedScore:

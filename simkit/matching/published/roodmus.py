@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from simkit.core.grid import FloatArray
-from simkit.matching.published.base import Scene, Indices, PublishedScore, mean
+from simkit.matching.published.base import Indices, PublishedScore, Scene, mean
 
 EXACT = float(np.finfo(float).eps)
 """Distance below which `_match_particles` takes a pair for none."""

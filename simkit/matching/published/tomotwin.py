@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from simkit.matching.pairs import near
-from simkit.matching.published.base import Scene, PublishedScore, harmonic, ratio
+from simkit.matching.published.base import PublishedScore, Scene, harmonic, ratio
 
 OVERLAP = 0.6
 """Intersection over union of two boxes above which a pick is on a truth."""

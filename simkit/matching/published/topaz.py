@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simkit.matching.assignment import least_cost
-from simkit.matching.published.base import Scene, PublishedScore, harmonic, ratio
+from simkit.matching.published.base import PublishedScore, Scene, harmonic, ratio
 
 
 def topaz(scene: Scene) -> PublishedScore:
