@@ -144,11 +144,12 @@ def _check(checked: Rehearsal | str, answer: Design) -> str:
         return f"not checked by simulation: {checked}"
     low, high = checked.interval
     verdict = "agrees" if checked.agrees else "DISAGREES"
+    foreseen = f"{checked.expected_false:.2g}"
     lines = [
         f"checked on {checked.micrographs} simulated micrographs (an oracle: exact images, the true noise)",
         f"  recall       {checked.recall:.3f}: {checked.found} of {checked.particles} whole particles, alone",
         f"  {CONFIDENCE:.0%} interval {low:.3f} to {high:.3f}; predicted {checked.predicted:.3f}: {verdict}",
-        f"  false picks  {checked.false_picks:.2g} per micrograph; at most {checked.expected_false:.2g} due",
+        f"  false picks  {checked.false_picks:.2g} per micrograph; {foreseen} expected at most",
     ]
     if answer.target.quantity in ("rmse", "sigma_y", "sigma_x"):
         lines.append(f"  error        {checked.rmse:.3g} Å; limit {checked.limit:.3g} Å")
