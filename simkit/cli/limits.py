@@ -146,7 +146,7 @@ def _check(checked: Rehearsal | str, answer: Design) -> str:
     verdict = "agrees" if checked.agrees else "DISAGREES"
     foreseen = f"{checked.expected_false:.2g}"
     lines = [
-        f"checked by simulation, micrographs: {checked.micrographs} (an oracle: exact images, the true noise)",
+        f"checked by simulation, micrographs: {checked.micrographs} (oracle: exact images, true noise)",
         f"  recall       {checked.recall:.3f}: {checked.found} of {checked.particles} whole particles, alone",
         f"  {CONFIDENCE:.0%} interval {low:.3f} to {high:.3f}; predicted {checked.predicted:.3f}: {verdict}",
         f"  false picks  {checked.false_picks:.2g} per micrograph; {foreseen} expected at most",
