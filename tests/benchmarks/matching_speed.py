@@ -1,13 +1,13 @@
-"""How fast picks are matched with truths, beside what one would write oneself and beside the floor, in one run.
+"""How fast picks are matched with truths, beside what one would write and beside the floor, in one run.
 
     python tests/benchmarks/matching_speed.py [--points 100000] [--rounds 3] [--large]
 
 Random truths 10 Å apart on average, 85 % of them picked to 1 Å and as many picks as truths, on one micrograph
 and on one for every 1,000 truths, at radii of a fifth, a half and the whole of the spacing. The peers are a
-KD-tree with a greedy loop in Python, and SciPy's assignment on the full matrix of 2,000 points, where simkit
-is timed again. The floor is two KD-trees and their query. Every time is the least of interleaved rounds, since other
-programs share the machine; with `--large` a million and ten million points are matched once, by the
-optimal rule at half the spacing, with the peak of the process' memory.
+KD-tree with a greedy loop in Python, and SciPy's assignment on the full matrix of 2,000 points, where
+simkit is timed again. The floor is two KD-trees and their query. Every time is the least of interleaved
+rounds, since other programs share the machine; with `--large` a million and ten million points are matched
+once, by the optimal rule at half the spacing, with the peak of the process' memory.
 """
 
 from __future__ import annotations
@@ -124,14 +124,14 @@ def main() -> None:
     for micrographs in (1, max(given.points // 1000, 2)):
         truth, picks = scene(given.points, micrographs)
         for share in (0.2, 0.5, 1.0):
-            title = f"{given.points:,} truths and picks, {micrographs} micrographs, radius {share:g} of the spacing"
+            title = f"{given.points:,} truths and picks, {micrographs} micrographs, radius {share:g} spacings"
             show(title, given.rounds, tasks(truth, picks, share * SPACING))
     truth, picks = scene(FULL, 1)
     few: Tasks = {
         "simkit optimal": lambda: match(truth, picks, radius=SPACING),
         "SciPy assignment, full matrix": lambda: full_matrix(truth, picks, SPACING),
     }
-    show(f"{FULL:,} truths and picks, 1 micrograph, radius 1 of the spacing", given.rounds, few)
+    show(f"{FULL:,} truths and picks, 1 micrograph, radius 1 spacing", given.rounds, few)
     if given.large:
         large()
 

@@ -6,7 +6,7 @@ from scipy.optimize import linear_sum_assignment
 
 from simkit.core.tables import Picks, Truth
 from simkit.matching.optimal import match
-from simkit.matching.published import PRESETS, published_scores
+from simkit.matching.published import PRESETS, _areas, published_scores
 from simkit.matching.rules import RULES
 from simkit.matching.rules import match as match_by
 from simkit.metric.detection import detection_scores
@@ -160,7 +160,9 @@ def test_repic_calls_a_box_half_beside_its_particle_half_right():
     assert honest(*scene, 8)["precision"] == 0.5
 
 
-def test_areas_agree_with_every_cell_looked_at():
+@pytest.mark.parametrize("band", [1, 1 << 24])
+def test_areas_agree_with_every_cell_looked_at(band, monkeypatch):
+    monkeypatch.setattr(_areas, "BAND", band)  # bands as low as a stamp, or one for all
     rng = np.random.default_rng(2)
     places = rng.uniform(0, 120, (20, 2)), rng.uniform(0, 120, (15, 2))
     tables = [t(micrograph="m", y=p[:, 0], x=p[:, 1]) for t, p in zip((Truth, Picks), places, strict=True)]
