@@ -53,7 +53,7 @@ def text(
     if comparisons:
         parts.append(differences(comparisons))
     if rules:
-        parts += [_published(name, judgement, len(judgements) > 1) for name, judgement in judgements.items()]
+        parts.append(published(judgements))
     return "\n\n".join(parts)
 
 
@@ -165,16 +165,18 @@ def _p(value: float | None) -> str:
     return "–" if value is None else f"{value:.2g}" if value >= 1e-4 else "< 0.0001"
 
 
-def _published(name: str, judgement: Judgement, several: bool) -> str:
-    """Return what other programs' rules make of the same picks."""
-    of = f" of {name}" if several else ""
-    rows = [
-        [f"rule on the picks{of}", "tp", "fp", "fn", "precision", "recall", "f1", "what is wrong with it"]
+def published(judgements: Mapping[str, Judgement]) -> str:
+    """Return what other programs' rules make of the same picks, and then what is wrong with each rule."""
+    rows = [["rule", *(f"{name}: precision, recall, f1" for name in judgements)]]
+    ours = [judgement.values["all"] for judgement in judgements.values()]
+    rows.append(["simkit", *(_three([values[m] for m in SHARES]) for values in ours)])
+    by_rule = list(zip(*(judgement.published for judgement in judgements.values()), strict=True))
+    rows += [
+        [said[0].name, *(_three([one.precision, one.recall, one.f1]) for one in said)] for said in by_rule
     ]
-    ours = judgement.values["all"]
-    mine = [number(ours[m]) for m in ("tp", "fp", "fn", "precision", "recall", "f1")]
-    rows.append(["simkit", *mine, ""])
-    for said in judgement.published:
-        numbers = [number(v) for v in (said.tp, said.fp, said.fn, said.precision, said.recall, said.f1)]
-        rows.append([said.title, *numbers, said.defect])
-    return aligned(rows)
+    wrong = [[said[0].name, said[0].title, said[0].defect] for said in by_rule if said[0].defect]
+    return "\n\n".join([aligned(rows), aligned([["rule", "of", "what is wrong with it"], *wrong])])
+
+
+def _three(values: Sequence[float | None]) -> str:
+    return " ".join(("–" if value is None else f"{value:.3f}").ljust(6) for value in values)

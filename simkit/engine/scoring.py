@@ -18,7 +18,8 @@ from simkit.judging.curve import Curve, detection_curve, radius_curve
 from simkit.judging.ignore import border_distance, ignored_picks, ignored_truth, in_mask
 from simkit.judging.strata import stratify
 from simkit.matching.base import Match
-from simkit.matching.optimal import match
+from simkit.matching.published import published_scores
+from simkit.matching.rules import match
 from simkit.metric.base import Comparison, Metric
 from simkit.scenario.spec import Score
 from simkit.statistics.bootstrap import interval
@@ -168,6 +169,7 @@ def _detailed(judgement: Judgement, court: Court, compared: Mapping[str, Compari
         confusion=confusion(
             truth, picks, court.match, truth_counts=~court.left_out, pick_counts=~court.ignored_picks
         ),
+        published=published_scores(*counted, radius=radius, ndim=ndim),
     )
 
 
@@ -276,7 +278,9 @@ class Court:
         """Match some truths with some picks; row numbers are those of the whole tables."""
         t, p = np.flatnonzero(truths), np.flatnonzero(rows)
         score = self.setting.score
-        found = match(self.truth.take(t), picks.take(p), radius=score.radius, ndim=self.setting.ndim)
+        found = match(
+            self.truth.take(t), picks.take(p), radius=score.radius, rule=score.rule, ndim=self.setting.ndim
+        )
         return Match(t[found.truth], p[found.pick], found.distance)
 
     def compare(self, name: str | None) -> Comparison:

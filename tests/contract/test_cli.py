@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from simkit.cli.app import app
 from simkit.core.errors import OutsideError
 
-COMMANDS = ("run", "check", "explain", "pick", "score", "new", "list", "schema", "report")
+COMMANDS = ("run", "check", "explain", "ceiling", "pick", "score", "new", "list", "schema", "report")
 STARTERS = ("lecture", "cryoem", "crystal")
 SMALL = """\
 schema_version: 1

@@ -260,3 +260,11 @@ def test_one_file_alone_is_an_error(tmp_path) -> None:
     told = CliRunner().invoke(app, ["score", str(tmp_path / "p.csv"), "--radius", "5 Å"])
     assert told.exit_code == 2
     assert "then those that are right" in told.stderr
+
+
+def test_the_rule_of_the_scenario_is_the_one_that_matches() -> None:
+    # The optimal rule makes two pairs of these; the closest pair first leaves the others alone.
+    truth, picks = Truth(**points((0, 0), (0, 8))), Picks(**points((0, 8), (0, 16)))
+    for rule, pairs in (("optimal", 2), ("closest_greedy", 1)):
+        how = Setting(Score(radius=8.0, rule=rule), micrographs=("0",), grids={"0": GRID})
+        assert judge(truth, Answer(picks), how).values["all"]["tp"] == pairs
