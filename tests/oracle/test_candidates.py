@@ -180,9 +180,10 @@ def test_no_more_and_no_fewer_are_kept_than_was_set(monkeypatch: pytest.MonkeyPa
 # What the picker expects
 
 
-def test_the_expectation_is_that_of_the_threshold_whatever_its_kind() -> None:
+@pytest.mark.parametrize("kind", [MatchedFilter, Correlation])
+def test_the_expectation_is_that_of_the_threshold_whatever_its_kind(kind: type[TemplateSearch]) -> None:
     sight = look(scene(6), TURNED)
-    search = MatchedFilter(threshold=ExpectedFalsePicks(per_image=2.5))
+    search = kind(threshold=ExpectedFalsePicks(per_image=2.5))
     found = search.pick(sight)
     assert found.expected_false == pytest.approx(2.5, rel=1e-9)
     assert found.noise_sd == found.notes["noise_sd"]
