@@ -77,10 +77,16 @@ def test_picks_of_equal_score_pass_together():
 
 
 def test_the_best_pick_takes_the_nearest_free_particle():
-    # The best takes the particle on its left, 1 Å away; the second then takes the one further off.
-    truth, picks = scene([(0, 0), (0, 4)], [(0, 1), (0, 0)], [2, 1])
-    np.testing.assert_array_equal(taken_truth(truth, picks, radius=5.0), [0, 1])
-    np.testing.assert_array_equal(taken_truth(truth, picks, radius=3.9), [0, -1])
+    # The best takes the particle on its right, 1 Å away; the second then takes the one further off.
+    truth, picks = scene([(0, 0), (0, 4)], [(0, 3), (0, 4)], [2, 1])
+    np.testing.assert_array_equal(taken_truth(truth, picks, radius=5.0), [1, 0])
+    np.testing.assert_array_equal(taken_truth(truth, picks, radius=3.9), [1, -1])
+
+
+@pytest.mark.parametrize("rows", [[0, 1], [1, 0]])
+def test_of_two_particles_as_near_the_one_further_left_is_taken(rows):
+    truth, picks = scene([(0, 0), (0, 4)], [(0, 2), (0, 5)], [2, 1])
+    assert detection_curve(truth.take(rows), picks, radius=2.0, images=1).tp[-1] == 2
 
 
 def test_where_the_best_score_is_false_a_cut_without_false_picks_finds_nothing():

@@ -319,15 +319,17 @@ def test_a_wave_of_any_phase_is_found_in_noise():
         assert found == pytest.approx(0.1 * PIXEL, abs=0.08)
 
 
-def test_noise_and_bias_alone_are_not_locking():
-    power = []
-    for seed in range(200):
-        rng = np.random.default_rng(seed)
-        error, place = rng.normal(0.7, 1.0, 50), rng.uniform(0, 100, 50)
-        power.append(locking_power(error, place, PIXEL))
-    # Unbiased: the squared amplitude of each has a mean of 4σ²/n = 0.08 taken off it and as large a
-    # standard deviation; of 200 the mean scatters by 0.0057. 5 of that: a false alarm in a million.
-    assert np.mean(power) == pytest.approx(0, abs=5 * 0.08 / np.sqrt(200))
+@pytest.mark.parametrize("n", [8, 50])
+def test_noise_and_bias_alone_are_not_locking(n):
+    rng = np.random.default_rng(3)
+    power = [
+        found
+        for error, place in zip(rng.normal(0.7, 1.0, (2000, n)), rng.uniform(0, 100, (2000, n)), strict=True)
+        if (found := locking_power(error, place, PIXEL)) is not None
+    ]
+    # Unbiased however few there are: what is taken off is known from the residual of n − 3 degrees of
+    # freedom. Five standard errors of the mean: a false alarm in a million.
+    assert np.mean(power) == pytest.approx(0, abs=5 * np.std(power) / np.sqrt(len(power)))
     assert min(power) < 0 < max(power)
 
 
