@@ -113,3 +113,9 @@ class Labels(Sequence[str]):
         return self.names == other.names and np.array_equal(self.codes, other.codes)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def common_codes(*columns: Labels) -> tuple[Codes, ...]:
+    """Return the rows of several columns as numbers of texts, equal texts having equal numbers in all."""
+    together = Labels.concat(columns).codes
+    return tuple(np.split(together, np.cumsum([len(column) for column in columns])[:-1]))

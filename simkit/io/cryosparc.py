@@ -25,6 +25,8 @@ import numpy.typing as npt
 
 from simkit.core.errors import DataError
 from simkit.core.grid import FloatArray
+from simkit.core.labels import Labels
+from simkit.io.names import few
 from simkit.io.raw import LARGEST, RawPoints, stated
 
 Rows = npt.NDArray[Any]
@@ -48,7 +50,7 @@ def read_cs(file: Path) -> RawPoints:
     if missing := [name for name in PLACE if name not in names]:
         raise DataError(
             f"there is no {missing[0]} in it; positions are in the .cs of the picking or extraction job, "
-            "and in the ..._passthrough_particles.cs beside this one",
+            f"and in the ..._passthrough_particles.cs beside this one. It has {few(names)}",
             str(file),
         )
     y, x = (_numbers(rows, name, file) for name in PLACE[:2])
@@ -106,11 +108,13 @@ def _pixel_size(rows: Rows, file: Path) -> FloatArray | None:
     return sizes if (sizes > 0).all() else None
 
 
-def _names(rows: Rows) -> list[str] | None:
+def _names(rows: Rows) -> Labels | None:
     if "location/micrograph_path" not in (rows.dtype.names or ()):
         return None
     paths = rows["location/micrograph_path"].tolist()
-    return [path.decode("utf-8", "replace") if isinstance(path, bytes) else str(path) for path in paths]
+    return Labels.of(
+        path.decode("utf-8", "replace") if isinstance(path, bytes) else str(path) for path in paths
+    )
 
 
 def write_cs(raw: RawPoints) -> bytes:

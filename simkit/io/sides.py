@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from simkit.core.errors import DataError
-from simkit.core.tables import Picks
+from simkit.core.tables import Picks, Truth
 from simkit.io.coordinates import (
     CoordinateFrame,
     coordinate_files,
@@ -250,3 +250,9 @@ def shared_classes(found: Side, right: Side) -> tuple[tuple[str, ...], list[str]
     if mine and theirs:
         return (), [f"TRUTH has the classes {few(theirs)} and PICKS {few(mine)}: judged blind to class"]
     return (), []
+
+
+def as_truth(side: Side) -> Truth:
+    """Return the points as particles that are known."""
+    texts = {name: side.table.labels(name) for name in ("micrograph", "class")}
+    return Truth(**texts, **{name: side.table[name] for name in ("y", "x", "psi", "rot", "tilt")})

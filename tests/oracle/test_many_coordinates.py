@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from simkit.core.errors import DataError
-from simkit.core.labels import Labels
+from simkit.core.labels import Labels, common_codes
 from simkit.core.tables import Picks, Truth
 from simkit.io import cells, sides, star_table
 from simkit.io.coordinates import CoordinateFrame, read_coordinates
@@ -60,6 +60,14 @@ def test_labels_are_counted_renamed_and_looked_up_by_name(names: list[str], want
     assert labels[0] == names[0]
     assert labels[1:] == Labels.of(names[1:])
     assert labels.spelled_out().tolist() == names
+
+
+@given(st.lists(st.lists(NAMES, max_size=6), min_size=1, max_size=3))
+def test_equal_texts_of_several_columns_have_equal_numbers(columns: list[list[str]]) -> None:
+    codes = common_codes(*map(Labels.of, columns))
+    assert list(map(len, codes)) == list(map(len, columns))
+    pairs = {pair for pairs in map(zip, columns, codes) for pair in pairs}
+    assert len(pairs) == len({name for name, _ in pairs}) == len({code for _, code in pairs})
 
 
 def test_a_column_that_is_one_value_takes_the_memory_of_one() -> None:
@@ -329,6 +337,9 @@ def test_what_only_one_side_knows_is_counted(tmp_path: Path) -> None:
     picks, truth, notes = sides.paired(found, right)
     assert picks.table["micrograph"].tolist() == ["a.mrc", "a.mrc", "b"]
     assert truth is right
+    known = sides.as_truth(truth)
+    for column in ("micrograph", "y", "x"):
+        assert known[column].tolist() == right.table[column].tolist()
     assert notes == [
         "TRUTH alone knows c: the 3 particles there are counted as missed",
         "PICKS alone knows z: the 2 picks there are not judged",
