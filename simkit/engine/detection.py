@@ -82,6 +82,7 @@ class PixelNoise:
 
     @classmethod
     def of(cls, detection: Detection, image: Grid, box: Grid) -> PixelNoise:
+        """Take the detection from an image to a box of the same pixels."""
         white = float(np.ptp(detection.dark)) <= WHITE * float(detection.dark.max())
         dark = float(detection.dark.flat[0]) if white else sampled_spectrum(detection.dark, image)(box)
         return cls(detection.gain, dark, detection.slope)

@@ -27,8 +27,8 @@ COLUMNS = ("background", "d_prime", "sigma_y", "sigma_x", "sigma_psi")
 MARGIN = 4
 """Pixels around the support and the reach of the optics: four standard deviations of a drawn shape's edge."""
 
-CHUNK = 2**22
-"""Pixels of the windows that are looked at at once: 32 MiB."""
+CHUNK = 2**20
+"""Pixels of the windows that are looked at at once: 8 MiB."""
 
 
 def with_difficulty(
