@@ -86,7 +86,7 @@ def test_a_crystals_vectors_are_as_good_as_their_limit() -> None:
 
 
 def test_the_height_of_peaks_is_d_prime() -> None:
-    """The mean of n heights is known to 1/√n; a top between pixels gains 1/d′, one on a pixel a little less."""
+    """The mean of n heights is known to 1/√n; a top gains 1/d′ on average, one on a pixel a little less."""
     result = run("detectability.yaml")
     truth = far_from_the_border(result)
     heights = nearest(truth, result.pickers["told"].picks)["score"]
