@@ -10,6 +10,9 @@ from simkit.cli.manners import aligned, number
 SHARES = frozenset({"precision", "recall", "f1"})
 """Metrics whose interval stands beside them."""
 
+NULLS = {"noise_only": "noise alone", "phase_randomised": "micrographs of random phases"}
+"""Null variants, in words."""
+
 SHOWN = ("tp", "fp", "unlabelled", "fn", "precision", "recall", "f1", "rmse")
 """Metrics in the summary, where they were computed."""
 
@@ -68,15 +71,21 @@ def conditions(scores: Mapping[str, Any]) -> str:
     """Say of every picker how it was cut, what it was told, and how near it came to what physics allows."""
     lines = []
     for picker, entry in scores["pickers"].items():
-        parts = [f"cut at {entry['threshold']}"] if entry["threshold"] else []
-        parts.append(f"told {', '.join(entry['knows']) or 'nothing'}")
-        values = entry["all"]
-        if (share := values.get("eta_detection")) is not None:
-            parts.append(f"sees {100 * share:.3g} % of the detectable (d′ {number(values['d_prime'])})")
-        if (ratio := values.get("rmse_over_bound")) is not None:
-            parts.append(f"RMSE {ratio:.3g} × the Cramér–Rao limit")
-        lines.append(f"{picker}: {'; '.join(parts)}")
+        cut = f"cut at {entry['threshold']}; " if entry["threshold"] else ""
+        lines.append(f"{picker}: {cut}told {', '.join(entry['knows']) or 'nothing'}")
+        if near := _near_the_limit(entry["all"]):
+            lines.append(f"  {near}")
     return "\n".join(lines)
+
+
+def _near_the_limit(values: Mapping[str, Any]) -> str:
+    parts = []
+    if values.get("eta_detection") is not None:
+        seen, most = number(values["d_prime_observed"]), number(values["d_prime"])
+        parts.append(f"peaks of d′ {seen} where physics allows {most} (η {values['eta_detection']:.2g})")
+    if values.get("rmse_over_bound") is not None:
+        parts.append(f"RMSE {values['rmse_over_bound']:.3g} × the Cramér–Rao limit")
+    return "; ".join(parts)
 
 
 def nulls(scores: Mapping[str, Any]) -> str:
@@ -84,11 +93,11 @@ def nulls(scores: Mapping[str, Any]) -> str:
     lines = []
     for variant, null in scores["nulls"].items():
         counts = ", ".join(
-            f"{picker} {found['picks']} picks ({_expected(found['predicted'])})"
+            f"{found['picks']} by {picker} ({_expected(found['predicted'])})"
             for picker, found in null["pickers"].items()
         )
         count = null["micrographs"]
-        lines.append(f"{variant.replace('_', ' ')}, {count} micrograph{'s' * (count > 1)}: {counts}")
+        lines.append(f"picks in {NULLS[variant]}, {count} micrograph{'s' * (count > 1)}: {counts}")
     return "\n".join(lines)
 
 

@@ -38,7 +38,7 @@ Knowledge
     labelled so and kept out of rankings. Templates are zero-mean and unit-energy.
 Classes
     A template `finds` a species. `all` is blind to class; a class-blind pair of unequal classes is
-    a `wrong_class`.
+    a `wrong_class`. What a picker's templates do not find cannot be missed, but a pick on it is false.
 Truth
     of a simulation is complete. That of real micrographs is declared complete or not; where it is not, a
     pick near no known particle is unlabelled, not false, and precision and F1 are lower bounds.

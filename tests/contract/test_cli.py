@@ -226,7 +226,7 @@ def test_explain_says_first_what_is_not_modelled(simkit):
     assert result.stdout.startswith("What is not modelled\n")
     assert "SNR" in result.stdout
     titles = [section["title"] for section in json.loads(simkit("explain", "small.yaml", "--json").stdout)]
-    assert titles[:2] == ["What is not modelled", "Image"]
+    assert titles[:3] == ["What is not modelled", "What physics allows: disk", "Image"]
 
 
 # --- pick and score --------------------------------------------------------------------------------
