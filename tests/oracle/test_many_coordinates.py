@@ -160,6 +160,7 @@ def one_by_one(file: Path) -> object:
 @example(name="a.star", rows=[["''", "1", "2", "3"], ["'a b'", "1", "2", "3"]], end="\n", block=1, bom=False)
 @example(name="a.star", rows=[["a", "1", "2", "3"], ["data_1", "1", "2", "3"]], end="\n", block=1, bom=False)
 @example(name="a.star", rows=[["a", "1", "2", "-999"], ["a", "1", "#", "3"]], end="\n", block=1, bom=False)
+@example(name="a.csv", rows=[["a"], ["1", "2", "3"]], end="\n", block=1 << 20, bom=False)
 @example(name="a.csv", rows=[["a", "1", "2", ""], ["a", "1", "2", "3"]], end="\n , , \n", block=1, bom=True)
 @example(name="a.csv", rows=[['"a\nb"', "1", "2", ""], ["a", "1", "nan", "3"]], end="\n", block=1, bom=True)
 def test_a_file_is_read_at_once_as_it_is_row_by_row(
@@ -183,10 +184,6 @@ def test_a_file_is_read_at_once_as_it_is_row_by_row(
         assert found == expected
     elif block > 40 and name != "a.star":  # otherwise another one of several errors may be met first
         assert found[1] == expected[1]
-
-
-def star(rows: list[str]) -> str:
-    return STAR + "".join(f"{row}\n" for row in rows)
 
 
 ROWS = 40_000
@@ -249,6 +246,14 @@ def test_what_is_no_coordinate_is_told_by_its_line_however_far_down(
     with pytest.raises(DataError, match=BAD[cell]) as caught:
         read_coordinates(file, pixel_size=1.0)
     assert (caught.value.file, caught.value.line) == (str(file), len(lines) - 6)
+
+
+def test_damage_behind_a_table_is_told_by_its_line(tmp_path: Path) -> None:
+    lines = [*lines_of("star"), "", "data_more", "_rlnTag 'unclosed"]
+    (tmp_path / "a.star").write_text("\n".join(lines) + "\n")
+    with pytest.raises(DataError, match="unterminated") as caught:
+        read_coordinates(tmp_path / "a.star")
+    assert caught.value.line == len(lines)
 
 
 @pytest.mark.parametrize(
