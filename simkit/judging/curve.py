@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from simkit.core.grid import FloatArray
-from simkit.core.tables import Picks, Table, Truth
+from simkit.core.tables import Picks, Truth
 from simkit.judging.chance import chance_matches
 from simkit.matching.cardinality import most_pairs
-from simkit.matching.pairs import ROUNDING, Pairs, near
-
-Indices = npt.NDArray[np.intp]
+from simkit.matching.pairs import ROUNDING, near
+from simkit.matching.rules import match
+from simkit.matching.score_greedy import truths_taken
 
 
 @dataclass(frozen=True)
@@ -97,46 +96,20 @@ def detection_curve(
 
     Notes
     -----
-    One pass, the best score first, each candidate taking the nearest particle that is still free. What
-    comes later changes nothing of what came before, so the counts at a threshold are those of the
-    candidates above it alone, and both only ever grow as the threshold falls: an optimal matching, made
-    anew at each threshold, has neither property. Of equal scores, and of equal distances, the one
-    further up (then further left) is first, so that the order of rows does not matter.
+    One pass of the score-greedy rule, whatever rule is declared: what comes later changes nothing of what
+    came before, so the counts at a threshold are those of the candidates above it alone, and both only
+    ever grow as the threshold falls. An optimal matching, made anew at each threshold, need not let the
+    false picks grow.
     """
     score = candidates["score"]
     if np.isnan(score).any():
         return None
-    order = _order(candidates, -score)
-    hit = taken_truth(truth, candidates, radius=radius, ndim=ndim)[order] >= 0
+    order = np.argsort(-score, kind="stable")
+    hit = truths_taken(truth, candidates, radius=radius, ndim=ndim)[order] >= 0
     falling = score[order]
     last = np.flatnonzero(np.append(falling[1:] != falling[:-1], True)[: len(falling)])
     tp = np.cumsum(hit)[last].astype(float)
     return Curve(falling[last], tp, last + 1 - tp, len(truth), images, area)
-
-
-def taken_truth(truth: Truth, candidates: Picks, *, radius: float, ndim: int = 2) -> Indices:
-    """Return the row of the truth that each candidate takes, −1 for none, as in `detection_curve`."""
-    pairs = near(truth, candidates, radius=radius, ndim=ndim)
-    turn = _rank(_order(candidates, -candidates["score"]))[pairs.pick]
-    place = _rank(_order(truth, np.zeros(len(truth))))[pairs.truth]
-    free = bytearray(b"\1") * len(truth)
-    taken = [-1] * len(candidates)
-    order = np.lexsort((place, pairs.distance, turn))
-    for pick, particle in zip(pairs.pick[order].tolist(), pairs.truth[order].tolist(), strict=True):
-        if taken[pick] < 0 and free[particle]:
-            taken[pick], free[particle] = particle, 0
-    return np.array(taken, np.intp)
-
-
-def _order(table: Table, first: FloatArray) -> Indices:
-    """Return rows sorted by `first`, then micrograph by micrograph from the top down."""
-    return np.lexsort((table["x"], table["y"], table.codes("micrograph")[0], first))
-
-
-def _rank(order: Indices) -> Indices:
-    rank = np.empty(len(order), np.intp)
-    rank[order] = np.arange(len(order))
-    return rank
 
 
 def average_precision(curve: Curve) -> float | None:
@@ -229,6 +202,7 @@ def radius_curve(
     radius: float,
     area: float | None = None,
     ndim: int = 2,
+    rule: str = "optimal",
 ) -> RadiusCurve:
     """Score the same picks at radii from a tenth of the declared one to three times as much.
 
@@ -242,14 +216,20 @@ def radius_curve(
         Of all micrographs together, µm² (µm in one dimension).
     ndim : int
         1 or 2.
+    rule : str
+        A name in `simkit.matching.rules`.
 
     Notes
     -----
-    At every radius there are as many pairs as there can be, so no score falls as the radius grows.
+    By the optimal rule there are as many pairs as there can be, so no score falls as the radius grows.
     """
     radii = radius * RADII
-    pairs = near(truth, picks, radius=float(radii[-1]), ndim=ndim)
-    tp = np.array([most_pairs(_within(pairs, r)) for r in radii], float)
+    if rule == "optimal":
+        pairs = near(truth, picks, radius=float(radii[-1]), ndim=ndim)
+        counts = [most_pairs(pairs.take(pairs.distance <= r * (1 + ROUNDING))) for r in radii]
+    else:
+        counts = [len(match(truth, picks, radius=r, rule=rule, ndim=ndim).truth) for r in radii]
+    tp = np.array(counts, float)
     n, m = float(len(truth)), float(len(picks))
     chance = [chance_matches(truths=len(truth), area=area, radius=r, ndim=ndim) for r in radii]
     return RadiusCurve(
@@ -259,8 +239,3 @@ def radius_curve(
         f1=2 * tp / (n + m or np.nan),
         chance=np.array([np.nan if share is None else share for share in chance]),
     )
-
-
-def _within(pairs: Pairs, radius: float) -> Pairs:
-    kept = pairs.distance <= radius * (1 + ROUNDING)
-    return Pairs(pairs.truth[kept], pairs.pick[kept], pairs.distance[kept])

@@ -11,7 +11,7 @@ import numpy as np
 
 from simkit.core.grid import FloatArray
 from simkit.core.tables import Picks
-from simkit.judging.curve import taken_truth
+from simkit.matching.score_greedy import truths_taken
 from simkit.metric._errors import angle_errors_by_pair, position_errors
 from simkit.metric.base import Comparison, Indices, Metric
 
@@ -130,7 +130,7 @@ def _heights(c: Comparison) -> tuple[Picks, Indices, Indices]:
     """Return the list whose heights count, and the rows of its pairs in the truth and in it."""
     if c.candidates is None or np.isnan(c.candidates["score"]).any():
         return c.picks, c.match.truth, c.match.pick
-    taken = taken_truth(c.truth, c.candidates, radius=c.radius, ndim=c.ndim)
+    taken = truths_taken(c.truth, c.candidates, radius=c.radius, ndim=c.ndim)
     pick = np.flatnonzero(taken >= 0)
     return c.candidates, taken[pick], pick
 

@@ -15,12 +15,14 @@ from simkit.judging.curve import (
     detection_curve,
     radius_curve,
     recall_at,
-    taken_truth,
     threshold_at,
 )
 from simkit.matching.cardinality import most_pairs
 from simkit.matching.optimal import match
 from simkit.matching.pairs import Pairs
+from simkit.matching.rules import RULES
+from simkit.matching.rules import match as match_by
+from simkit.matching.score_greedy import truths_taken
 from simkit.metric.base import Comparison
 from simkit.metric.curve import TUNED_ON_TRUTH
 from simkit.metric.curve import Curve as CurveMetric
@@ -79,8 +81,8 @@ def test_picks_of_equal_score_pass_together():
 def test_the_best_pick_takes_the_nearest_free_particle():
     # The best takes the particle on its right, 1 Å away; the second then takes the one further off.
     truth, picks = scene([(0, 0), (0, 4)], [(0, 3), (0, 4)], [2, 1])
-    np.testing.assert_array_equal(taken_truth(truth, picks, radius=5.0), [1, 0])
-    np.testing.assert_array_equal(taken_truth(truth, picks, radius=3.9), [1, -1])
+    np.testing.assert_array_equal(truths_taken(truth, picks, radius=5.0), [1, 0])
+    np.testing.assert_array_equal(truths_taken(truth, picks, radius=3.9), [1, -1])
 
 
 @pytest.mark.parametrize("rows", [[0, 1], [1, 0]])
@@ -176,7 +178,7 @@ def test_order_of_rows_does_not_matter(truths, picks, seed):
 def test_average_precision_is_the_mean_over_particles_of_the_precision_that_finds_each(truths, picks):
     truth, found = scene(truths, [p[:2] for p in picks], [p[2] for p in picks])
     curve = detection_curve(truth, found, radius=3.0, images=1)
-    taken = taken_truth(truth, found, radius=3.0)
+    taken = truths_taken(truth, found, radius=3.0)
     levels = found["score"][taken >= 0]
     at = [curve.precision[curve.threshold == level][0] for level in levels]
     expected = sum(at) / len(truth) if len(truth) else None
@@ -186,9 +188,9 @@ def test_average_precision_is_the_mean_over_particles_of_the_precision_that_find
 def test_micrographs_are_kept_apart_and_one_dimension_has_no_y():
     truth = Truth(micrograph=["a", "b"], y=[0.0, 0.0], x=[0.0, 90.0])
     picks = Picks(micrograph=["b", "a"], y=[0.0, 0.0], x=[0.0, 0.0], score=[2.0, 1.0])
-    np.testing.assert_array_equal(taken_truth(truth, picks, radius=5.0), [-1, 0])
+    np.testing.assert_array_equal(truths_taken(truth, picks, radius=5.0), [-1, 0])
     flat = truth.replace(y=np.nan), picks.replace(y=np.nan)
-    np.testing.assert_array_equal(taken_truth(*flat, radius=5.0, ndim=1), [-1, 0])
+    np.testing.assert_array_equal(truths_taken(*flat, radius=5.0, ndim=1), [-1, 0])
 
 
 def test_the_metric_reads_the_curve_of_its_candidates():
@@ -221,6 +223,16 @@ def test_the_radius_curve_is_the_optimal_matching_at_every_radius(truths, picks,
         expected = [tp / n if n else np.nan, tp / m if m else np.nan, 2 * tp / (n + m) if n + m else np.nan]
         np.testing.assert_allclose([recall, precision, f1], expected, rtol=1e-15)
         assert chance == chance_matches(truths=n, area=1e-5, radius=r)
+
+
+@LAWS
+@given(places, scored, st.sampled_from(sorted(RULES)))
+def test_at_the_declared_radius_it_is_what_the_declared_rule_says(truths, picks, rule):
+    truth, found = scene(truths, [p[:2] for p in picks], [p[2] for p in picks])
+    curve = radius_curve(truth, found, radius=3.0, rule=rule)
+    tp = len(match_by(truth, found, radius=3.0, rule=rule).truth)
+    expected = tp / len(truth) if len(truth) else np.nan
+    np.testing.assert_allclose(curve.recall[curve.radius == 3.0], expected, rtol=1e-15)
 
 
 @LAWS

@@ -61,6 +61,17 @@ def test_a_bias_is_in_the_error_and_not_in_the_normalised_spread():
     assert found["rmse_over_bound"] > 1
 
 
+def test_the_spread_of_few_is_not_too_narrow():
+    # Two pairs, 1 and 3 of their limits off on both axes: the variance of two, by n − 1, is 2.
+    truth = Truth(micrograph=["m"] * 2, y=[0, 0], x=[0, 90], sigma_y=[1, 1], sigma_x=[2, 2], d_prime=[9, 9])
+    picks = Picks(micrograph=["m"] * 2, y=[1, 3], x=[2, 96])
+    pairs = Match(np.arange(2), np.arange(2), np.hypot([1, 3], [2, 6]))
+    found = Efficiency().score(Comparison(truth, picks, pairs, 20.0, {}))
+    assert found["normalised_sd"] == pytest.approx(np.sqrt(2), rel=1e-12)
+    assert (found["normalised_bias_y"], found["normalised_bias_x"]) == (2, 2)
+    assert found["rmse_over_bound"] == pytest.approx(np.sqrt((1 + 9 + 4 + 36) / (2 * 5)), rel=1e-12)
+
+
 def test_outliers_are_more_than_5_of_their_own_sigma_off():
     c = experiment(spread=0.0)
     off = np.zeros(N)
