@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from simkit.core.grid import Grid
     from simkit.core.tables import Picks, Truth
-    from simkit.engine.scoring import Answer, Setting
+    from simkit.engine.court import Answer, Setting
     from simkit.io.coordinates import CoordinateFrame
     from simkit.io.sides import Side
 
@@ -154,8 +154,9 @@ def score(
     Example: simkit score 'mine/*.box' 'theirs/*.star' truth.csv --radius '80 Å' --pixel-size '1.5 Å'
     """
     from simkit.engine.contest import contest
+    from simkit.engine.court import Court
     from simkit.engine.notices import by_chance
-    from simkit.engine.scoring import Court, sentence
+    from simkit.engine.scoring import sentence
 
     if len(files) < 2:
         raise typer.BadParameter("name the coordinates to judge, then those that are right")
@@ -270,7 +271,7 @@ def _case(
 ) -> tuple[Truth, dict[str, Answer], Setting]:
     """Bring the sides together: one truth, every picker's answer to it, and how they are judged."""
     from simkit.core.tables import Truth
-    from simkit.engine.scoring import Answer, Setting
+    from simkit.engine.court import Answer, Setting
     from simkit.io.sides import on_micrograph, paired
     from simkit.scenario.spec import Ignore, Score
 

@@ -12,8 +12,8 @@ from simkit.cli import verdict
 from simkit.cli.manners import aligned, number
 
 if TYPE_CHECKING:
+    from simkit.engine.court import Setting
     from simkit.engine.results import Judgement
-    from simkit.engine.scoring import Setting
     from simkit.judging.comparison import PairedComparison
 
 SHOWN = {"own thresholds": "f1", "equal false picks": "recall"}

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from simkit.core.grid import FloatArray
-from simkit.engine.scoring import Court, Indices
+from simkit.engine.court import Court, Indices
 from simkit.judging.comparison import PairedComparison, Tally, compare
-from simkit.judging.curve import Curve, detection_curve
+from simkit.judging.curve import Curve, detection_curve, threshold_at
 
 
 def contest(courts: Mapping[str, Court]) -> tuple[PairedComparison, ...]:
@@ -47,7 +47,8 @@ def _equal_cuts(courts: Mapping[str, Court]) -> tuple[float, dict[str, float]]:
     ends = [curve.fp[-1] / curve.images for curve in curves.values() if len(curve.fp)]
     wanted = next(iter(courts.values())).setting.score.equal_false_picks
     allowed = float(min([wanted, *ends]))
-    return allowed, {name: _threshold(curve, allowed) for name, curve in curves.items()}
+    cuts = {name: threshold_at(curve, allowed) for name, curve in curves.items()}
+    return allowed, {name: np.inf if cut is None else cut for name, cut in cuts.items()}
 
 
 def _curve(court: Court) -> Curve | None:
@@ -62,12 +63,6 @@ def _curve(court: Court) -> Curve | None:
         area=setting.area,
         ndim=setting.ndim,
     )
-
-
-def _threshold(curve: Curve, false_per_image: float) -> float:
-    """Return the lowest threshold with no more false picks than that."""
-    within = np.flatnonzero(curve.fp <= false_per_image * curve.images)
-    return float(curve.threshold[within[-1]]) if len(within) else np.inf
 
 
 def _cut(court: Court, threshold: float) -> Court:

@@ -12,8 +12,9 @@ from simkit.core.grid import Grid
 from simkit.core.tables import Truth
 from simkit.engine.archive import Archive
 from simkit.engine.contest import contest
+from simkit.engine.court import Answer, Court, Setting
 from simkit.engine.results import Judgement, PickerRun
-from simkit.engine.scoring import Answer, Court, Setting, sentence
+from simkit.engine.scoring import sentence
 from simkit.io.images import read_image
 from simkit.judging.comparison import PairedComparison
 from simkit.scenario.spec import Scenario, Score

@@ -12,8 +12,9 @@ from simkit.core import fourier
 from simkit.core.grid import Grid
 from simkit.core.tables import Picks, Truth
 from simkit.correlation.bank import TemplateBank, standardised
+from simkit.engine.court import Answer, Setting
 from simkit.engine.results import Judgement, PickerRun, RunResult, Simulation
-from simkit.engine.scoring import Answer, Setting, judge
+from simkit.engine.scoring import judge
 from simkit.engine.simulation import simulate_one
 from simkit.engine.verdict import verdict
 from simkit.picker.base import Found, Picker, Sight

@@ -14,8 +14,9 @@ from simkit.core.errors import ScenarioError
 from simkit.core.grid import Grid
 from simkit.core.tables import Picks, Truth
 from simkit.engine.contest import contest
+from simkit.engine.court import Answer, Court, Setting
 from simkit.engine.pipeline import run_scenario
-from simkit.engine.scoring import Answer, Court, Setting, judge
+from simkit.engine.scoring import judge
 from simkit.scenario.spec import Ignore, Scenario, Score
 
 GRID = Grid((200, 300), 2.0)

@@ -7,8 +7,9 @@ from typing import Any, Literal
 import numpy as np
 
 from simkit.core.tables import Picks, Truth
+from simkit.engine.court import Answer, Setting
 from simkit.engine.pipeline import run_micrograph
-from simkit.engine.scoring import Answer, Setting, judge
+from simkit.engine.scoring import judge
 from simkit.picker.base import Found, Picker, Sight
 from simkit.scenario.spec import Scenario, Score
 

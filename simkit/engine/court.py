@@ -1,0 +1,249 @@
+"""One picker before the judge: its rows sorted into those that count and those that do not, and matched."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from simkit.core.grid import Grid
+from simkit.core.tables import Picks, Truth
+from simkit.judging.chance import SQUARE_MICROMETRE
+from simkit.judging.clusters import Clusters, clusters_of
+from simkit.judging.ignore import border_distance, ignored_picks, ignored_truth, in_mask
+from simkit.matching.base import Match
+from simkit.matching.rules import match
+from simkit.metric.base import Comparison
+from simkit.scenario.spec import Score
+
+Mask = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a judgement is about besides the picks: the same for every picker.
+
+    Attributes
+    ----------
+    score : Score
+        Radius, rule, metrics, and what is ignored.
+    classes : tuple of str
+        Classes to score one by one, besides the class-blind "all".
+    symmetry : mapping
+        Class → Cn or point group.
+    micrographs : tuple of str
+        All that are judged, those without any point too.
+    grids : mapping
+        Micrograph → its grid; empty where nothing says how large they are.
+    ndim : int
+        1 or 2.
+    complete : bool
+        Whether the truth holds every particle of the micrographs that are judged.
+    unjudged : frozenset of str
+        Micrographs of which no truth is known: picks on them count nowhere.
+    mask : array of bool or None
+        False where nothing is judged.
+    seed : int
+        Of the intervals' resampling.
+    details : bool
+        Whether curves against the radius, strata, confusion and other programs' rules are wanted too.
+    """
+
+    score: Score
+    classes: tuple[str, ...] = ()
+    symmetry: Mapping[str, str] = field(default_factory=dict)
+    micrographs: tuple[str, ...] = ("",)
+    grids: Mapping[str, Grid] = field(default_factory=dict)
+    ndim: int = 2
+    complete: bool = True
+    unjudged: frozenset[str] = frozenset()
+    mask: Mask | None = None
+    seed: int = 0
+    details: bool = True
+
+    @property
+    def area(self) -> float | None:
+        """Area of all judged micrographs in µm² (µm in one dimension); None if one's size is unknown."""
+        if not all(name in self.grids for name in self.micrographs):
+            return None
+        return float(sum(self.grids[n].area for n in self.micrographs)) / SQUARE_MICROMETRE ** (self.ndim / 2)
+
+    @property
+    def extents(self) -> dict[str, tuple[float, ...]]:
+        """Micrograph → its height and width in Å."""
+        return {name: grid.extent for name, grid in self.grids.items()}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one picker gave, and what it was given.
+
+    Attributes
+    ----------
+    picks : Picks
+        All micrographs.
+    candidates : Picks or None
+        The same list kept down to a low level.
+    sought : tuple of str or None
+        Classes that it looks for; None for whatever there is.
+    knows, oracle, threshold
+        See `Judgement`.
+    score_sd : float or None
+        Standard deviation of its score where there is only noise.
+    """
+
+    picks: Picks
+    candidates: Picks | None = None
+    sought: tuple[str, ...] | None = None
+    knows: tuple[str, ...] = ()
+    oracle: bool = False
+    threshold: str = ""
+    score_sd: float | None = None
+
+
+class Court:
+    """One picker's rows sorted into those that count and those that do not, and matched once."""
+
+    def __init__(self, truth: Truth, answer: Answer, setting: Setting) -> None:
+        self.truth, self.answer, self.setting = truth, answer, setting
+        ignore = setting.score.ignore
+        self.forgiven = ignored_truth(
+            truth,
+            border=ignore.border,
+            edge=ignore.edge,
+            overlap=ignore.overlap,
+            classes=ignore.classes,
+            outside=self._masked(truth),
+        )
+        self.left_out = self.forgiven | self._untargeted()
+        self.pick_border = self._border(answer.picks)
+        self.match, self.ignored_picks = self._matched(answer.picks, self.pick_border)
+        self.clusters, self.truth_cluster, self.pick_cluster = self._clustered()
+
+    def _clustered(self) -> tuple[Clusters, Indices, Indices]:
+        """Return what intervals resample and which cluster each row is in; −1 for picks nobody judges."""
+        setting, picks = self.setting, self.answer.picks
+        judged = np.flatnonzero(~self.ignored_picks)
+        clusters, (of_truth, of_judged) = clusters_of(
+            setting.micrographs,
+            setting.extents or None,
+            [self.truth, picks.take(judged)],
+            ndim=setting.ndim,
+        )
+        of_picks = np.full(len(picks), -1)
+        of_picks[judged] = of_judged
+        # A pair across the border of two tiles counts where its particle is.
+        of_picks[self.match.pick] = of_truth[self.match.truth]
+        return clusters, of_truth, of_picks
+
+    def _untargeted(self) -> Mask:
+        """Tell which truths nobody asked the picker for: they cannot be missed."""
+        sought = self.answer.sought
+        if sought is None:
+            return np.zeros(len(self.truth), bool)
+        return ~np.isin(self.truth["class"], ("", *sought))
+
+    def _border(self, table: Truth | Picks) -> npt.NDArray[np.float64] | None:
+        """Return every row's distance to the border of its micrograph in Å; None if sizes are unknown."""
+        if self.setting.area is None:
+            return None
+        distance = np.full(len(table), np.nan)
+        codes, names = table.codes("micrograph")
+        for code, name in enumerate(names):
+            rows = np.flatnonzero(codes == code)
+            if (grid := self.setting.grids.get(name)) is not None:
+                distance[rows] = border_distance(
+                    table["y"][rows], table["x"][rows], shape=grid.shape, pixel_size=grid.pixel_size
+                )
+        return distance
+
+    def _masked(self, table: Truth | Picks) -> Mask | None:
+        """Tell which rows lie where the mask forbids judging."""
+        mask, grids = self.setting.mask, self.setting.grids
+        if mask is None:
+            return None
+        pixel = next(iter(grids.values())).pixel_size
+        return ~in_mask(table["y"], table["x"], mask, pixel)
+
+    def _matched(self, picks: Picks, border: npt.NDArray[np.float64] | None) -> tuple[Match, Mask]:
+        """Match what counts, blind to class; return it by rows of the whole tables, and what is ignored."""
+        score = self.setting.score
+        unjudged = np.isin(picks["micrograph"], list(self.setting.unjudged))
+        pairs = self._pair(~self.left_out, ~unjudged, picks)
+        region = np.zeros(len(picks), bool) if border is None else border < score.ignore.border
+        if (outside := self._masked(picks)) is not None:
+            region |= outside
+        ignored = ignored_picks(
+            self.truth,
+            picks,
+            match=pairs,
+            forgiven=self.forgiven,
+            region=region,
+            radius=score.radius,
+            ndim=self.setting.ndim,
+        )
+        return pairs, ignored | unjudged
+
+    def _pair(self, truths: Mask, rows: Mask, picks: Picks) -> Match:
+        """Match some truths with some picks; row numbers are those of the whole tables."""
+        t, p = np.flatnonzero(truths), np.flatnonzero(rows)
+        score = self.setting.score
+        found = match(
+            self.truth.take(t), picks.take(p), radius=score.radius, rule=score.rule, ndim=self.setting.ndim
+        )
+        return Match(t[found.truth], p[found.pick], found.distance)
+
+    def compare(self, name: str | None) -> Comparison:
+        """Compare the rows of one class, or of all blind to class."""
+        setting, picks = self.setting, self.answer.picks
+        truths, rows = ~self.left_out, ~self.ignored_picks
+        if name is not None:
+            truths, rows = truths & (self.truth["class"] == name), rows & (picks["class"] == name)
+        pairs = self.match if name is None else self._pair(truths, rows, picks)
+        return Comparison(
+            truth=self.truth.take(truths),
+            picks=picks.take(rows),
+            match=_renumbered(pairs, truths, rows),
+            radius=setting.score.radius,
+            symmetry=setting.symmetry,
+            ndim=setting.ndim,
+            complete=setting.complete,
+            ignored_truths=self._left(name, self.truth, truths),
+            ignored_picks=self._left(name, picks, rows),
+            truth_cluster=self.truth_cluster[truths],
+            pick_cluster=self.pick_cluster[rows],
+            clusters=self.clusters.count,
+            candidates=self._candidates(name),
+            images=len(setting.micrographs),
+            area=setting.area,
+            score_sd=self.answer.score_sd,
+            pixel_size=next((grid.pixel_size for grid in setting.grids.values()), None),
+        )
+
+    def _left(self, name: str | None, table: Truth | Picks, counted: Mask) -> int:
+        """Count the rows of a class that are left out."""
+        of_class = np.ones(len(table), bool) if name is None else table["class"] == name
+        return int((of_class & ~counted).sum())
+
+    @functools.cached_property
+    def counted_candidates(self) -> Picks | None:
+        """The candidates that are not ignored."""
+        everything = self.answer.candidates
+        if everything is None:
+            return None
+        return everything.take(~self._matched(everything, self._border(everything))[1])
+
+    def _candidates(self, name: str | None) -> Picks | None:
+        """Return the counted candidates of a class, or all."""
+        counted = self.counted_candidates
+        return counted if counted is None or name is None else counted.take(counted["class"] == name)
+
+
+def _renumbered(pairs: Match, truths: Mask, picks: Mask) -> Match:
+    """Return pairs by rows of the tables' selected rows alone."""
+    t, p = np.cumsum(truths) - 1, np.cumsum(picks) - 1
+    return Match(t[pairs.truth], p[pairs.pick], pairs.distance)
