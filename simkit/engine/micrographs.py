@@ -125,15 +125,16 @@ def search_all(
 
 def _results(jobs: Sequence[Job], processes: int) -> Iterator[MicrographRun | NullMicrograph]:
     if processes == 1:
-        yield from map(_search, jobs)
+        yield from map(search, jobs)
         return
     from joblib import Parallel, delayed
 
     parallel = Parallel(n_jobs=processes, return_as="generator")
-    yield from parallel(delayed(_search)(job) for job in jobs)
+    yield from parallel(delayed(search)(job) for job in jobs)
 
 
-def _search(job: Job) -> MicrographRun | NullMicrograph:
+def search(job: Job) -> MicrographRun | NullMicrograph:
+    """Simulate or read one micrograph and run every picker on it."""
     watch = Stopwatch()
     scenario = job.scenario if job.variant is None else variant_of(job.scenario, job.variant)
     with watch.timing("simulation" if scenario.micrographs is None else "reading"):

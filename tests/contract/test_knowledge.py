@@ -8,7 +8,7 @@ import numpy as np
 
 from simkit.core.tables import Picks, Truth
 from simkit.engine.court import Answer, Setting
-from simkit.engine.pipeline import run_micrograph
+from simkit.engine.micrographs import Job, search
 from simkit.engine.scoring import judge
 from simkit.picker.base import Found, Picker, Sight
 from simkit.scenario.spec import Scenario, Score
@@ -41,7 +41,7 @@ def shown_to(*, asks: bool, replicate: int = 0, name: str = "spy") -> Sight:
             "pickers": {name: Spy(asks=asks, threshold={"kind": "fixed", "value": 0.0})},
         }
     )
-    run_micrograph(scenario, replicate, {}, 1)
+    search(Job(scenario, replicate, {}, 1))
     return SEEN[0]
 
 

@@ -17,7 +17,7 @@ from simkit.api import load, report, run
 from simkit.cli.app import app
 from simkit.core.errors import DataError, SimkitError
 from simkit.engine.explanation import explain
-from simkit.engine.pipeline import run_micrograph
+from simkit.engine.micrographs import Job, search
 from simkit.engine.results import RunResult
 from simkit.reports.page import render
 from simkit.scenario.loading import dump
@@ -450,5 +450,5 @@ def test_only_the_first_real_micrograph_is_held_in_memory(write: Write) -> None:
     result = run(load(write()), workers=1)
     assert [pixels.shape for pixels in result.micrographs] == [(150, 200)]
     searching = load(write(pickers=None, score=None, truth={}))
-    kept = [run_micrograph(searching, number, {}).pixels.size for number in (0, 1)]
+    kept = [search(Job(searching, number, {}, 1)).pixels.size for number in (0, 1)]
     assert kept == [150 * 200, 0]
