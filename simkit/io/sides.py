@@ -87,7 +87,7 @@ def read_side(path: Path, *, side: str, frame: CoordinateFrame, format: str | No
     if empty := [file.name for file, table in zip(files, tables, strict=True) if not len(table)]:
         notes.append(f"no points in {few(empty)}")
     named = [
-        set(table.codes("micrograph")[1]) or ({file.name} if len(files) > 1 else set())
+        table.codes("micrograph")[1] or ((file.name,) if len(files) > 1 else ())
         for file, table in zip(files, tables, strict=True)
     ]
     doubled = Counter(name for names in named for name in names)
