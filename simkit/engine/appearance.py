@@ -15,9 +15,9 @@ from simkit.core.quantity import fold, wrap_angle
 from simkit.core.symmetry import in_plane_order
 from simkit.core.tables import Placements
 from simkit.correlation.whitening import NoiseSpectrum, sampled_spectrum
-from simkit.engine import imaging
+from simkit.engine import detection, imaging
 from simkit.engine.realisation import resolved_noise
-from simkit.scenario.spec import Scenario
+from simkit.scenario.spec import Scenario, Species
 from simkit.template.base import Surroundings
 from simkit.theory.fisher import CopyLimits, copy_limits, derivatives_of, fisher_information, limits
 from simkit.theory.random_field import expected_maxima
@@ -39,13 +39,7 @@ ALIKE = 0.97
 
 def noise_spectrum(scenario: Scenario) -> FloatArray:
     """Return the power spectrum of the noise where there is no particle, on the image's grid."""
-    image = scenario.image.grid
-    total = np.zeros(image.frequency_radius().shape)
-    mean = scenario.image.base_level
-    for member in resolved_noise(scenario).values():
-        total = total * member.gain(image) ** 2 + member.spectrum(image, mean)
-        mean *= member.gain(image)
-    return total
+    return detection.noise_spectrum(resolved_noise(scenario), scenario.image.grid, scenario.image.base_level)
 
 
 def noise_on(scenario: Scenario) -> NoiseSpectrum | None:
@@ -150,14 +144,21 @@ def appearance(scenario: Scenario, species: str, copies: Placements, noise: Nois
 def _angles(scenario: Scenario, species: str, copies: Placements) -> tuple[tuple[float, ...], bool]:
     """Return the in-plane angles to image, and whether a copy may lie at any angle."""
     declared = scenario.specimen[species]
-    period = 360.0 / fold(declared.symmetry)
-    known = np.unique(np.round(wrap_angle(copies.psi, period), 6))
-    any_angle = getattr(declared.lattice, "rotation", None) == "uniform" or len(known) > KNOWN_ANGLES
     if scenario.image.ndim == 1:
         return (0.0,), False
-    if not any_angle:
-        return tuple(known.tolist()), False
+    if not may_lie_at_any_angle(declared, copies):
+        return tuple(_known_angles(declared, copies).tolist()), False
     return ((0.0,) if _round(scenario, species) else ASTIGMATIC_ANGLES), True
+
+
+def may_lie_at_any_angle(species: Species, copies: Placements) -> bool:
+    """Tell whether a copy's in-plane angle is unknown to whoever knows the scenario."""
+    uniform = getattr(species.lattice, "rotation", None) == "uniform"
+    return uniform or len(_known_angles(species, copies)) > KNOWN_ANGLES
+
+
+def _known_angles(species: Species, copies: Placements) -> FloatArray:
+    return np.unique(np.round(wrap_angle(copies.psi, 360.0 / fold(species.symmetry)), 6))
 
 
 def _round(scenario: Scenario, species: str) -> bool:

@@ -17,11 +17,8 @@ from simkit.engine.realisation import realise
 from simkit.scenario.spec import Scenario
 from simkit.theory.lattice_limit import lattice_limit
 from simkit.theory.observer import ABOVE, LEVELS, IdealCurve, ideal_curve
-from simkit.theory.outliers import outlier_probability
+from simkit.theory.outliers import LOWEST_REACHABLE, outlier_probability
 from simkit.theory.random_field import HIGHEST_LEVEL, LOWEST_LEVEL
-
-REACH = 6.0
-"""d′ below which the Cramér–Rao limit is out of reach: the highest peak is then often not the particle's."""
 
 FINE_UNTIL = 8.0
 """Level beyond which false picks are tabulated at whole levels only: there are hardly any."""
@@ -58,7 +55,7 @@ class SpeciesCeiling:
     @property
     def reachable(self) -> bool:
         """Whether the limits of position and angle can be attained."""
-        return self.d_prime >= REACH
+        return self.d_prime >= LOWEST_REACHABLE
 
 
 @dataclass(frozen=True)
@@ -122,9 +119,10 @@ def ceiling_of(scenario: Scenario) -> Ceiling | None:
     Notes
     -----
     The limits are those of a whole copy that stands alone, with its amplitude and the background around it
-    unknown. False picks are counted over the whole micrograph and every species on its own: where
-    two look alike, fewer are found. A solid is looked for from as many directions as its templates have,
-    or else from its typical ones.
+    unknown, in the noise of an empty image: where electrons are counted, a dark particle has a little less
+    noise of its own, which the truth's `d_prime` counts. False picks are counted over the whole micrograph
+    and every species on its own: where two look alike, fewer are found. A solid is looked for from as many
+    directions as its templates have, or else from its typical ones.
     """
     if scenario.micrographs is not None or not scenario.simulates or not scenario.specimen:
         return None

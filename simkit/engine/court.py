@@ -111,8 +111,9 @@ class Court:
     def __init__(self, truth: Truth, answer: Answer, setting: Setting) -> None:
         self.truth, self.answer, self.setting = truth, answer, setting
         ignore = setting.score.ignore
+        border = self._border(truth)
         self.forgiven = ignored_truth(
-            truth,
+            truth if border is None else truth.replace(border=border),
             border=ignore.border,
             edge=ignore.edge,
             overlap=ignore.overlap,
@@ -174,7 +175,8 @@ class Court:
         score = self.setting.score
         unjudged = np.isin(picks["micrograph"], list(self.setting.unjudged))
         pairs = self._pair(~self.left_out, ~unjudged, picks)
-        region = np.zeros(len(picks), bool) if border is None else border < score.ignore.border
+        strip = score.ignore.border
+        region = np.zeros(len(picks), bool) if border is None or strip == 0 else border < strip
         if (outside := self._masked(picks)) is not None:
             region |= outside
         ignored = ignored_picks(

@@ -11,12 +11,11 @@ from threadpoolctl import threadpool_limits
 
 from simkit.core import fourier
 from simkit.core.grid import ComplexArray, FloatArray, Grid
-from simkit.core.quantity import fold, wrap_angle
 from simkit.core.tables import Placements, Truth
 from simkit.engine import imaging
-from simkit.engine.appearance import KNOWN_ANGLES
+from simkit.engine.appearance import may_lie_at_any_angle
 from simkit.engine.detection import Detection, PixelNoise
-from simkit.scenario.spec import Scenario, Species
+from simkit.scenario.spec import Scenario
 from simkit.theory.fisher import copy_limits, derivatives_of
 
 Rows = npt.NDArray[np.intp]
@@ -119,12 +118,6 @@ def _parts(alike: Rows, cut: npt.NDArray[np.bool_], most: int) -> list[Rows]:
     whole = alike[~cut]
     shared = [whole[i : i + most] for i in range(0, len(whole), most)]
     return shared + [alike[i : i + 1] for i in np.flatnonzero(cut)]
-
-
-def may_lie_at_any_angle(species: Species, copies: Placements) -> bool:
-    """Tell whether a copy's in-plane angle is unknown to whoever knows the scenario."""
-    known = np.unique(np.round(wrap_angle(copies.psi, 360.0 / fold(species.symmetry)), 6))
-    return getattr(species.lattice, "rotation", None) == "uniform" or len(known) > KNOWN_ANGLES
 
 
 def _limits(information: FloatArray, parameters: list[str], *, any_angle: bool) -> dict[str, FloatArray]:

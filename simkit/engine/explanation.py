@@ -11,13 +11,14 @@ from simkit.core.spec import Spec
 from simkit.engine import imaging
 from simkit.engine.appearance import noise_spectrum
 from simkit.engine.archive import survey
-from simkit.engine.ceiling import REACH, LatticeCeiling, SpeciesCeiling, ceiling_of
+from simkit.engine.ceiling import LatticeCeiling, SpeciesCeiling, ceiling_of
 from simkit.engine.memory import estimate
 from simkit.engine.operating import operating_point, recall_above_level
 from simkit.engine.realisation import realise, resolved_noise, simulation_grid, truth_of
 from simkit.engine.simulation import total_gain
 from simkit.psf.ctf import Ctf, first_zero
 from simkit.scenario.spec import Scenario
+from simkit.theory.outliers import LOWEST_REACHABLE
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _allowed(scenario: Scenario) -> dict[str, list[tuple[str, str]]]:
 def _limits(limit: SpeciesCeiling) -> list[tuple[str, str]]:
     if not limit.reachable:
         outliers = f"{100 * limit.outliers:.2g} % gross outliers"
-        return [("position", f"no limit is within reach: d′ < {REACH:g}, expect {outliers}")]
+        return [("position", f"no limit is within reach: d′ < {LOWEST_REACHABLE:g}, expect {outliers}")]
     axes = (("y", limit.sigma_y), ("x", limit.sigma_x))
     places = [f"{axis} ± {sigma:.3g} Å" for axis, sigma in axes if np.isfinite(sigma)]
     rows = [("position", f"{', '.join(places)} at best")]

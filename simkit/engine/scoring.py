@@ -60,7 +60,9 @@ def _detailed(judgement: Judgement, court: Court, compared: Mapping[str, Compari
     return replace(
         judgement,
         curves={name: curve for name, c in compared.items() if (curve := _curve(c)) is not None},
-        by_radius=radius_curve(*counted, radius=radius, area=setting.area, ndim=ndim),
+        by_radius=radius_curve(
+            *counted, radius=radius, area=setting.area, ndim=ndim, rule=setting.score.rule
+        ),
         strata=stratify(
             truth,
             picks,

@@ -14,7 +14,7 @@ from simkit.core.tables import Picks, Truth
 from simkit.matching.base import Match
 from simkit.statistics.proportion import wilson
 
-BY = ("d_prime", "overlap", "border", "background", "defocus", "class", "micrograph")
+BY = ("d_prime", "overlap", "border", "defocus", "class", "micrograph")
 """What particles are sorted by."""
 
 UNITS = {"d_prime": ("", 1.0), "overlap": (" %", 100.0), "border": (" Å", 1.0), "defocus": (" µm", 1e-4)}

@@ -8,15 +8,14 @@ from types import MappingProxyType
 from typing import ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from simkit.core.grid import FloatArray
-from simkit.core.tables import Picks
+from simkit.core.tables import Picks, Truth
 from simkit.matching.score_greedy import truths_taken
 from simkit.metric._errors import angle_errors_by_pair, position_errors
 from simkit.metric.base import Comparison, Indices, Metric
-
-REACH = 6.0
-"""d′ below which the Cramér–Rao limit is out of reach: the highest peak is then often not the particle's."""
+from simkit.theory.outliers import LOWEST_REACHABLE
 
 OUTLIER = 5.0
 """Standard deviations of the limit from which on a pick is an outlier: in two dimensions an efficient
@@ -88,7 +87,7 @@ class Efficiency(Metric):
             **_detection(comparison),
             **_localisation(comparison),
             "psi_over_bound": _psi_over_bound(comparison),
-            "reachable": int(np.median(known) >= REACH) if len(known) else None,
+            "reachable": int(np.median(known) >= LOWEST_REACHABLE) if len(known) else None,
         }
 
     def sums(self, comparison: Comparison) -> dict[str, FloatArray]:
@@ -129,10 +128,18 @@ def _detection(c: Comparison) -> dict[str, float | None]:
 def _heights(c: Comparison) -> tuple[Picks, Indices, Indices]:
     """Return the list whose heights count, and the rows of its pairs in the truth and in it."""
     if c.candidates is None or np.isnan(c.candidates["score"]).any():
-        return c.picks, c.match.truth, c.match.pick
+        alike = _of_one_class(c.truth, c.match.truth, c.picks, c.match.pick)
+        return c.picks, c.match.truth[alike], c.match.pick[alike]
     taken = truths_taken(c.truth, c.candidates, radius=c.radius, ndim=c.ndim)
     pick = np.flatnonzero(taken >= 0)
-    return c.candidates, taken[pick], pick
+    alike = _of_one_class(c.truth, taken[pick], c.candidates, pick)
+    return c.candidates, taken[pick][alike], pick[alike]
+
+
+def _of_one_class(truth: Truth, rows: Indices, picks: Picks, picked: Indices) -> npt.NDArray[np.bool_]:
+    """Tell which pairs do not take one thing for another: the limits are those of seeing it as it is."""
+    known = truth["class"][rows]
+    return (known == picks["class"][picked]) | (known == "")
 
 
 @dataclass(frozen=True)
@@ -148,6 +155,7 @@ def _normalisable(c: Comparison) -> _Errors:
     error = np.array(position_errors(truth=c.truth, picks=c.picks, match=c.match)[-c.ndim :])
     limit = np.array([c.truth[f"sigma_{axis}"][c.match.truth] for axis in ("y", "x")[-c.ndim :]])
     known = (np.isfinite(limit) & (limit > 0)).all(axis=0)
+    known &= _of_one_class(c.truth, c.match.truth, c.picks, c.match.pick)
     return _Errors(c.match.truth[known], error[:, known], limit[:, known])
 
 
@@ -175,6 +183,7 @@ def _psi_over_bound(c: Comparison) -> float | None:
     error = angle_errors_by_pair(truth=c.truth, picks=c.picks, match=c.match, symmetry=c.symmetry)
     limit = c.truth["sigma_psi"][c.match.truth]
     known = np.isfinite(error) & np.isfinite(limit) & (limit > 0)
-    if c.ndim == 1 or not known.any():
+    # A picker that tries one angle alone has not looked for it.
+    if c.ndim == 1 or not known.any() or len(np.unique(c.picks["psi"])) < 2:
         return None
     return float(np.sqrt(np.mean(error[known] ** 2) / np.mean(limit[known] ** 2)))

@@ -9,12 +9,12 @@ from scipy import ndimage
 
 from simkit.core.grid import FloatArray
 from simkit.correlation.bank import TemplateBank
-from simkit.engine.ceiling import REACH
 from simkit.engine.results import RunResult
 from simkit.reports.elements import Table
 from simkit.reports.glossary import GLOSSARY
 from simkit.reports.marks import sought
 from simkit.reports.wording import kind, number
+from simkit.theory.outliers import LOWEST_REACHABLE
 
 NEAR = 0.9
 """Efficiency from which on nothing needs an explanation."""
@@ -67,8 +67,8 @@ def _beyond_reach(result: RunResult, picker: str) -> Iterator[str]:
     for name in sought(result, picker):
         if name in known and not known[name].reachable:
             yield (
-                f"d′ of {name} is {number(known[name].d_prime, digits=2)}, below {REACH:g}: the limit is out "
-                "of reach and gross outliers are expected"
+                f"d′ of {name} is {number(known[name].d_prime, digits=2)}, below {LOWEST_REACHABLE:g}: the "
+                "limit is out of reach and gross outliers are expected"
             )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
-from simkit.engine.ceiling import REACH, Ceiling
+from simkit.engine.ceiling import Ceiling
 from simkit.engine.results import RunResult
 from simkit.reports.elements import Table
 from simkit.reports.marks import sought
 from simkit.reports.wording import number, plural
 from simkit.theory.observer import IdealCurve
+from simkit.theory.outliers import LOWEST_REACHABLE
 
 
 def ideal_curve(result: RunResult, picker: str, class_: str) -> IdealCurve | None:
@@ -71,7 +72,7 @@ def limits_table(ceiling: Ceiling) -> Table | None:
 
 
 def _out_of_reach() -> str:
-    return f"out of reach: below d′ = {REACH:g} the highest peak is often not the particle’s"
+    return f"out of reach: below d′ = {LOWEST_REACHABLE:g} the highest peak is often not the particle’s"
 
 
 def _limit(sigma: float, unit: str) -> str:

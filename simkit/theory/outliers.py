@@ -14,6 +14,9 @@ import numpy.typing as npt
 from simkit.core.grid import FloatArray
 from simkit.theory.random_field import LOWEST_LEVEL
 
+LOWEST_REACHABLE = 6.0
+"""d′ below which the Cramér–Rao limit is out of reach: the highest peak is then often not the particle's."""
+
 REACH = 9.0
 """Standard deviations around d′ over which the particle's height is integrated: 2e-19 is left out."""
 

@@ -109,7 +109,7 @@ def test_the_resolved_scenario_gives_the_same_bits(first: Path, tmp_path: Path) 
 def test_scores_are_complete_and_plain_json(first: Path) -> None:
     scores = json.loads((first / "scores.json").read_text())
     assert scores["schema_version"] == 1
-    assert set(scores["pickers"]["matched"]) == {"knows", "oracle", "all", "ring", "bar"}
+    assert set(scores["pickers"]["matched"]) == {"knows", "oracle", "threshold", "all", "ring", "bar"}
     every = scores["pickers"]["matched"]["all"]
     assert every["tp"] + every["fn"] == 27
     assert every["recall"] == every["tp"] / 27

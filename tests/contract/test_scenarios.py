@@ -94,6 +94,7 @@ def test_every_kind_has_a_scenario() -> None:
         "template",
         "threshold",
         "picker",
+        "metric",
         "audit",
     ]
     missing = []
