@@ -10,6 +10,7 @@ from pathlib import Path
 
 from simkit.core.errors import ResourceError
 from simkit.engine.realisation import simulation_grid
+from simkit.engine.variants import null_variants
 from simkit.io.images import open_image
 from simkit.scenario.spec import Scenario
 from simkit.view.map_file import MapFile
@@ -58,12 +59,12 @@ class MemoryEstimate:
 def estimate(scenario: Scenario, workers: int) -> MemoryEstimate:
     """Estimate a run's peak memory from its image size, replicates and processes."""
     if scenario.micrographs is not None:
-        return _of_files(scenario.micrographs.files, workers)
+        return _of_files(scenario, scenario.micrographs.files, workers)
     if not scenario.simulates:
         return MemoryEstimate(BASE_BYTES, available_memory())
     pixels = scenario.image.grid.size
     simulated = math.prod(simulation_grid(scenario).shape)
-    at_once = min(workers, scenario.replicates)
+    at_once = min(workers, _searches(scenario, scenario.replicates))
     one = SIMULATION_BYTES * simulated
     if scenario.pickers:
         one = TILE_BYTES + max(one, (RECORD_BYTES + SEARCH_BYTES) * pixels)
@@ -72,17 +73,24 @@ def estimate(scenario: Scenario, workers: int) -> MemoryEstimate:
     return MemoryEstimate(needed, available_memory())
 
 
+def _searches(scenario: Scenario, micrographs: int) -> int:
+    """Count the micrographs that are searched, those of the null variants too."""
+    nulls = scenario.score.null_micrographs if scenario.score else 0
+    return micrographs + len(null_variants(scenario)) * min(nulls, micrographs)
+
+
 def _of_maps(scenario: Scenario) -> int:
     """Estimate the memory of projecting the largest density map."""
     solids = [spec.map.density.size for _, spec in scenario.members() if isinstance(spec, MapFile)]
     return VOXEL_BYTES * max(solids) + SLICES_BYTES if solids else 0
 
 
-def _of_files(files: Sequence[str], workers: int) -> MemoryEstimate:
+def _of_files(scenario: Scenario, files: Sequence[str], workers: int) -> MemoryEstimate:
     """Estimate the memory of searching real micrographs from the largest one's header."""
     largest = max(math.prod(open_image(file).shape) for file in files)
     one = BASE_BYTES + TILE_BYTES + (LOADING_BYTES + SEARCH_BYTES) * largest
-    return MemoryEstimate(min(workers, len(files)) * one + KEPT_BYTES * largest, available_memory())
+    at_once = min(workers, _searches(scenario, len(files)))
+    return MemoryEstimate(at_once * one + KEPT_BYTES * largest, available_memory())
 
 
 def require_memory(scenario: Scenario, workers: int) -> MemoryEstimate:
