@@ -177,3 +177,14 @@ def test_a_job_too_large_for_the_machine_is_refused_before_it_starts() -> None:
     assert estimate(huge, 1).needed > 400e9
     with pytest.raises(ResourceError, match=r"needs about .* GiB.*available"):
         require_memory(huge, 1)
+
+
+def test_nulls_that_are_searched_at_once_count_in_the_memory(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(SCENARIO)
+    one, three = (
+        estimate(
+            load(tmp_path / "s.yaml", overrides=["replicates=1", f"score.null_micrographs={n}"]).scenario, 3
+        ).needed
+        for n in (0, 1)
+    )
+    assert three > 2.5 * one
