@@ -1,6 +1,6 @@
 """Numbers with units: ``"1.5 µm"`` in a file, a plain float in canonical units everywhere inside.
 
-Canonical units are Å, degrees, kV, V, e/Å², Å², kDa and 1/Å. In YAML (validation context
+Canonical units are Å, degrees, kV, V, e/Å², Å², kDa, 1/Å and s. In YAML (validation context
 ``{"units": "required"}``) a bare number is an error that shows the fix; from Python a float is
 taken as canonical. Written back, a quantity is the shortest exact decimal and its canonical unit.
 """
@@ -88,8 +88,9 @@ MASS = Dimension("mass", "kDa", {"kDa": 1.0, "Da": 1e-3, "MDa": 1e3})
 FREQUENCY = Dimension(
     "spatial frequency", "1/Å", {"1/Å": 1.0, "1/A": 1.0, "1/nm": 0.1, "1/µm": 1e-4, "1/um": 1e-4}
 )
+TIME = Dimension("duration", "s", {"s": 1.0, "ms": 1e-3, "min": 60.0, "h": 3600.0})
 
-DIMENSIONS = (LENGTH, ANGLE, VOLTAGE, POTENTIAL, DOSE, AREA, MASS, FREQUENCY)
+DIMENSIONS = (LENGTH, ANGLE, VOLTAGE, POTENTIAL, DOSE, AREA, MASS, FREQUENCY, TIME)
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,7 @@ Dose = Annotated[float, Quantity(DOSE, gt=0)]
 NonNegativeArea = Annotated[float, Quantity(AREA, ge=0)]
 Mass = Annotated[float, Quantity(MASS, gt=0)]
 PositiveFrequency = Annotated[float, Quantity(FREQUENCY, gt=0)]
+PositiveDuration = Annotated[float, Quantity(TIME, gt=0)]
 
 Number = Annotated[float, Strict(), Field(ge=-LARGEST, le=LARGEST)]
 PositiveNumber = Annotated[float, Strict(), Field(gt=0, le=LARGEST)]

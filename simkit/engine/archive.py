@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from simkit.core.errors import DataError
-from simkit.core.grid import FloatArray, Grid
+from simkit.core.grid import Grid
 from simkit.core.tables import Picks, Truth
 from simkit.engine.files import name_of, open_matching
 from simkit.io.coordinates import CoordinateFrame, read_coordinate_set
-from simkit.io.names import MicrographNames, few, stem
+from simkit.io.names import few, stem
+from simkit.io.placing import called, homes, shapes_of, upright
 from simkit.scenario.micrographs import KnownPositions, Micrographs
 
 Mask = npt.NDArray[np.bool_]
@@ -83,11 +82,11 @@ def _with_truth(archive: Archive, known: KnownPositions, pixel_size: float) -> A
     frame = CoordinateFrame(pixel_size=known.pixel_size or pixel_size, binning=known.binning)
     found = read_coordinate_set(known.files, frame=frame, format=known.format)
     written = found["micrograph"].tolist()
-    home = _homes(written, archive, known)
+    home = homes(written, known.files, archive.names)
     strangers = [name for name in dict.fromkeys(written) if home[name] is None]
     if strangers and not any(home[name] for name in written):
         raise DataError(
-            f"the truth is about {_called(strangers)}, and the micrographs are {_called(archive.names)}; "
+            f"the truth is about {called(strangers)}, and the micrographs are {called(archive.names)}; "
             "a file without a column `micrograph` is about the one whose name its own begins with",
             known.files[0],
         )
@@ -97,7 +96,7 @@ def _with_truth(archive: Archive, known: KnownPositions, pixel_size: float) -> A
     inside = _on_a_pixel(truth, archive)
     judged = frozenset(micrograph for micrograph in home.values() if micrograph is not None)
     notices = {
-        f"{len(found) - len(placed)} known positions are on {_called(strangers)}, of which there is no "
+        f"{len(found) - len(placed)} known positions are on {called(strangers)}, of which there is no "
         "micrograph; they are left out": len(strangers),
         f"{int((~inside).sum())} known positions lie outside their micrograph; they are left out": (
             not inside.all()
@@ -109,33 +108,17 @@ def _with_truth(archive: Archive, known: KnownPositions, pixel_size: float) -> A
     return replace(archive, truth=truth.take(inside), judged=judged, notices=told)
 
 
-def _called(names: Sequence[str]) -> str:
-    return few([name or "an unnamed micrograph" for name in names])
-
-
-def _homes(written: Iterable[str], archive: Archive, known: KnownPositions) -> dict[str, str | None]:
-    """Return what coordinates call a micrograph → the micrograph, None where it is none of these.
-
-    A file without rows says of its micrograph that there is nothing on it: the files' own names count too.
-    """
-    micrographs, files = MicrographNames(archive.names), [Path(file).name for file in known.files]
-    home = {name: micrographs.find(name) for name in dict.fromkeys([*written, *files])}
-    # One file and one micrograph belong together, whatever they are called.
-    return home | ({files[0]: archive.names[0]} if len(files) == len(archive.names) == 1 else {})
-
-
 def _upright(placed: Picks, archive: Archive, known: KnownPositions) -> Truth:
     """Turn positions into the frame of the micrographs themselves."""
-    heights, widths = _shapes(placed, archive)
-    pixel = archive.grids[0].pixel_size
-    y, x, psi = CoordinateFrame(orientation=known.frame).upright(
-        placed["y"] / pixel, placed["x"] / pixel, placed["psi"], height=heights, width=widths
+    turned = upright(
+        placed,
+        orientation=known.frame,
+        shapes=_shapes(archive),
+        pixel_size=archive.grids[0].pixel_size,
     )
-    # The view of a mirror image is not the particle's.
-    views = ("rot", "tilt") if known.frame == "upright" else ()
-    kept = {name: placed[name] for name in ("micrograph", "class", *views)}
+    kept = {name: turned[name] for name in ("micrograph", "class", "y", "x", "psi", "rot", "tilt")}
     declared = {} if known.class_ is None else {"class": np.full(len(placed), known.class_)}
-    return Truth(**{**kept, **declared, "y": y * pixel, "x": x * pixel, "psi": psi % 360.0})
+    return Truth(**{**kept, **declared})
 
 
 def _on_a_pixel(truth: Truth, archive: Archive) -> Mask:
@@ -143,12 +126,10 @@ def _on_a_pixel(truth: Truth, archive: Archive) -> Mask:
     pixel = archive.grids[0].pixel_size
     within = [
         (truth[axis] / pixel >= -0.5) & (truth[axis] / pixel < n - 0.5)
-        for axis, n in zip("yx", _shapes(truth, archive), strict=True)
+        for axis, n in zip("yx", shapes_of(truth, _shapes(archive)), strict=True)
     ]
     return np.logical_and.reduce(within)
 
 
-def _shapes(table: Picks | Truth, archive: Archive) -> FloatArray:
-    """Return rows and columns of the micrograph of every point, shape (2, n)."""
-    shapes = {name: grid.shape for name, grid in zip(archive.names, archive.grids, strict=True)}
-    return np.array([shapes[name] for name in table["micrograph"].tolist()]).reshape(-1, 2).T
+def _shapes(archive: Archive) -> dict[str, tuple[int, ...]]:
+    return {name: grid.shape for name, grid in zip(archive.names, archive.grids, strict=True)}
