@@ -27,7 +27,7 @@ def labels(files: Sequence[Path]) -> list[str]:
     """Return a short name for each file: what tells it from the others, or its own name."""
     if len(files) == 1:
         return [files[0].stem]
-    parts = [re.split(r"[./_\\s-]+", str(file).strip("./")) for file in files]
+    parts = [re.split(r"[./_\s-]+", str(file).strip("./")) for file in files]
     common = [set(words) for words in parts]
     shared = set.intersection(*common)
     names = ["_".join(word for word in words if word not in shared) for words in parts]

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from simkit.cli.app import app
+from simkit.cli.score_tables import labels
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 RNG = np.random.default_rng(7)
@@ -267,3 +268,16 @@ def test_whose_pixels_topaz_counts_is_said(tmp_path: Path) -> None:
     told, given = (CliRunner().invoke(app, [*command, *more]) for more in ([], ["--binning", "1.0001"]))
     assert "if it was binned, add --binning" in told.stderr
     assert "binned" not in given.stderr
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (("boxes.csv", "crosses.csv"), ["boxes", "crosses"]),  # an s is no space
+        (("my picks.csv", "her picks.csv"), ["my", "her"]),
+        (("old/run_1.box", "new/run_1.box"), ["old", "new"]),
+        (("picks.csv", "picks_2.csv"), ["picks.csv", "picks_2.csv"]),
+    ],
+)
+def test_several_files_are_called_by_what_tells_them_apart(files: tuple[str, ...], names: list[str]) -> None:
+    assert labels([Path(file) for file in files]) == names
