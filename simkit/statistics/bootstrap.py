@@ -33,7 +33,7 @@ def interval(
     Parameters
     ----------
     sums : mapping
-        Name → array of shape (clusters,): what each cluster adds to a sum.
+        Name → array of shape (clusters,): what each cluster adds to a sum; NaN of a sum that does not exist.
     statistic : callable
         From named sums, arrays of any equal shape, to named values of that shape, NaN where a value
         does not exist; 0 / 0 may be left to NumPy.
@@ -70,7 +70,7 @@ def interval(
     .. [1] Hesterberg, The American Statistician 69 (2015) 371, section 5.
     """
     stacked = in_fixed_order(np.stack([np.asarray(values, float) for values in sums.values()]))
-    holding = int(stacked.any(axis=0).sum())
+    holding = int(np.nan_to_num(stacked).any(axis=0).sum())
     if holding < fewest_clusters(level):
         return {}
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -135,6 +135,8 @@ def test_what_cannot_be_known_has_no_interval():
     assert interval(few, scores, seed=1, level=0.9).keys() == scores(few).keys()
     padded = {name: np.concatenate([values, np.zeros(30)]) for name, values in few.items()}
     assert interval(padded, scores, seed=1) == {}  # clusters that hold nothing add nothing
+    # Nor do they hold a sum that does not exist, as that of false picks where the truth is not complete.
+    assert interval(padded | {"fp": np.full(35, np.nan)}, scores, seed=1) == {}
     # All alike; never there; there in 3 clusters of 12, and so missing from (3/4)¹² = 3 % of resamples.
     assert interval({"tp": ones, "truths": ones, "picks": 0 * ones}, scores, seed=1) == {}
     rare = {"tp": 0 * ones, "truths": np.arange(12.0), "picks": np.where(np.arange(12) < 3, ones, 0)}
