@@ -216,8 +216,9 @@ class Scenario(Spec):
 
     @property
     def truth_is_complete(self) -> bool:
-        """Whether a pick without a particle is known to be false; always, of a simulation."""
-        return self.micrographs is None or self.micrographs.truth is None or self.micrographs.truth.complete
+        """Whether a pick without a particle is known to be false; always, of a simulation and of a null."""
+        real = self.micrographs
+        return self.null is not None or real is None or real.truth is None or real.truth.complete
 
     def members(self) -> Iterator[tuple[tuple[str | int, ...], Spec]]:
         """Yield (path, spec) of every kind that the scenario names."""

@@ -131,6 +131,18 @@ def test_real_micrographs_without_phases_are_known_to_hold_nothing(real: Path) -
     assert (len(empty.truth), len(empty.unjudged), empty.names) == (0, 0, archive.names)
 
 
+def test_in_a_null_a_pick_is_false_though_the_truth_of_the_micrographs_is_incomplete(real: Path) -> None:
+    real.write_text(REAL.replace("complete: true", "complete: false"))
+    out = real.parent / "out"
+    ended = simkit("run", real, "--set", "null=phase_randomised", "--out", out)
+    assert ended.exit_code == 0, ended.output
+    scores = json.loads((out / "scores.json").read_text())
+    picks = len((out / "picks" / "matched.csv").read_text().splitlines()) - 1
+    assert scores["complete_truth"]
+    assert (scores["pickers"]["matched"]["all"]["fp"], picks) == (picks, picks)
+    assert scores["pickers"]["matched"]["all"]["unlabelled"] == 0
+
+
 def test_a_run_searches_its_nulls_besides(simulated: Path) -> None:
     scenario = load(simulated).scenario
     result = run_scenario(scenario, workers=1)
