@@ -176,7 +176,7 @@ def _tabulated(look: Appearance, area: float) -> FalseAbove:
 
 def _of_copy(look: Appearance, false_above: FalseAbove, room: float) -> SpeciesCeiling:
     limits = look.limits
-    outliers = outlier_probability(limits.d_prime, lambda u: room * false_above(u))
+    outliers = outlier_probability(limits.d_prime, lambda u: room * false_above(u), dims=look.dims)
     sigma = _root_mean_square(limits.sigma_y), _root_mean_square(limits.sigma_x)
     if look.turn > 0:
         # A copy's own long and short axis lie along y and x equally often.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import ncx2
 
 from simkit.core.grid import FloatArray
 from simkit.theory.random_field import LOWEST_LEVEL
@@ -21,14 +22,17 @@ REACH = 9.0
 """Standard deviations around d′ over which the particle's height is integrated: 2e-19 is left out."""
 
 STEPS = 241
-"""Steps of the trapezoidal rule, which converges faster than any power for a Gaussian."""
+"""Steps of the trapezoidal rule, which converges faster than any power for a nearly Gaussian density."""
 
 
-def outlier_probability(d_prime: npt.ArrayLike, false_above: Callable[[float], float]) -> FloatArray:
+def outlier_probability(
+    d_prime: npt.ArrayLike, false_above: Callable[[float], float], *, dims: int = 2
+) -> FloatArray:
     """Return the chance that the highest noise peak in a search window exceeds the particle's own.
 
-    P = ∫ φ(u − d′) (1 − e^(−E(u))) du, with E(u) the expected number of noise peaks above u: peaks that
-    high are rare and so Poisson distributed.
+    P = ∫ p(u) (1 − e^(−E(u))) du, with E(u) the expected number of noise peaks above u: peaks that high are
+    rare and so Poisson distributed. p is the density of the particle's own peak, the highest of the places
+    and angles near it, whose square is non-central χ² (see `observer.recall_above`).
 
     Parameters
     ----------
@@ -36,15 +40,18 @@ def outlier_probability(d_prime: npt.ArrayLike, false_above: Callable[[float], f
         Detectability d′.
     false_above : callable
         ``false_above(u)`` → E(u) in the window; it is taken at 1.8 for any level below.
+    dims : int
+        Searched dimensions: axes of position, plus one for the angle.
 
     Returns
     -------
     array of the shape of `d_prime`
     """
-    d = np.asarray(d_prime, float)
-    height, step = np.linspace(-REACH, REACH, STEPS, retstep=True)
-    weight = np.exp(-(height**2) / 2) / np.sqrt(2 * np.pi) * step
-    levels = np.maximum(d[..., None] + height, LOWEST_LEVEL)
+    d = np.asarray(d_prime, float)[..., None]
+    offset, step = np.linspace(-REACH, REACH, STEPS, retstep=True)
+    height = np.maximum(d + offset, 0.0)
+    weight = 2 * height * ncx2.pdf(height**2, dims + 1, d**2) * step
+    levels = np.maximum(height, LOWEST_LEVEL)
     expected = np.array([false_above(float(u)) for u in levels.ravel()]).reshape(levels.shape)
     return np.asarray((weight * -np.expm1(-expected)).sum(axis=-1))
 

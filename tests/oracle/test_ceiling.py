@@ -25,6 +25,7 @@ from simkit.engine.target import parse_target, reading
 from simkit.scenario.loading import load
 from simkit.scenario.spec import Scenario
 from simkit.theory.detectability import detectability
+from simkit.theory.outliers import outlier_probability
 from simkit.theory.random_field import expected_maxima, spectral_moments
 
 ROOT = Path(__file__).parents[2]
@@ -213,6 +214,21 @@ def test_below_reach_the_outliers_are_told(write) -> None:
     assert strong.d_prime > 12
     assert strong.reachable
     assert strong.outliers < 1e-9
+
+
+def test_outliers_lie_in_the_room_that_a_copy_has(write) -> None:
+    """Noise competes with a copy's own top, over both axes, in the micrograph's area ÷ the copies in it."""
+    found = ceiling(write(RINGS, "noise.film.snr=0.004"))
+    curve, d_prime = found.curve, found.species["ring"].d_prime
+    assert curve is not None
+    assert curve.particles_per_image == 25
+
+    def beside_one_copy(u: float) -> float:
+        return float(np.exp(np.interp(u, curve.level, np.log(curve.false_per_image)))) / 25
+
+    # The curve's levels are 0.02 apart.
+    oracle = float(outlier_probability(d_prime, beside_one_copy, dims=2))
+    assert found.species["ring"].outliers == pytest.approx(oracle, rel=0.01)
 
 
 def test_there_is_no_ceiling_without_particles_without_noise_or_of_real_micrographs(write) -> None:
