@@ -104,14 +104,14 @@ def _mask(score: Score, grids: Mapping[str, Grid]) -> npt.NDArray[np.bool_] | No
 def _answer(scenario: Scenario, name: str, run: PickerRun) -> Answer:
     """Say what a picker found and what it was given."""
     picker = scenario.pickers[name]
-    used = picker.templates or tuple(scenario.templates)
+    finds = {template: spec.found_class(template) for template, spec in scenario.templates.items()}
     known = [sd for sd in run.noise_sds if np.isfinite(sd)]
     return Answer(
         picks=run.picks,
         candidates=run.candidates,
-        sought=tuple(dict.fromkeys(scenario.templates[t].found_class(t) for t in used)),
-        knows=picker.knows,
+        sought=picker.sought(finds),
+        knows=tuple(told for told in picker.knows if told != "templates" or finds),
         oracle=picker.oracle,
-        threshold=picker.threshold.words,
+        threshold=picker.cut,
         score_sd=float(np.mean(known)) if known else None,
     )

@@ -20,7 +20,7 @@ from simkit.engine.results import Simulation
 from simkit.engine.simulation import simulate_one
 from simkit.engine.variants import null_variants, variant_of, without_phases
 from simkit.io.names import stem
-from simkit.picker.base import Found
+from simkit.picker.base import BatchPicker, Found
 from simkit.scenario.spec import Scenario
 
 Progress = Callable[[str, int, int], None]
@@ -67,6 +67,7 @@ class NullMicrograph:
     variant: Variant
     searches: dict[str, NullSearch]
     seconds: dict[str, float]
+    logs: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -134,11 +135,11 @@ def _results(jobs: Sequence[Job], processes: int) -> Iterator[MicrographRun | Nu
 
 
 def search(job: Job) -> MicrographRun | NullMicrograph:
-    """Simulate or read one micrograph and run every picker on it."""
+    """Simulate or read one micrograph and run every picker on it that looks at one at a time."""
     watch = Stopwatch()
     scenario = job.scenario if job.variant is None else variant_of(job.scenario, job.variant)
     with watch.timing("simulation" if scenario.micrographs is None else "reading"):
-        simulation, name, pixels = _micrograph(scenario, job.number)
+        simulation, name, pixels = micrograph_of(scenario, job.number)
     found = _picked(scenario, job, name, pixels, simulation, watch)
     if job.variant is not None:
         searches = null_search(scenario, found, pixels, job.banks)
@@ -159,8 +160,8 @@ def search(job: Job) -> MicrographRun | NullMicrograph:
     )
 
 
-def _micrograph(scenario: Scenario, number: int) -> tuple[Simulation | None, str, FloatArray]:
-    """Simulate or read one micrograph."""
+def micrograph_of(scenario: Scenario, number: int) -> tuple[Simulation | None, str, FloatArray]:
+    """Simulate or read one micrograph; return its simulation, if it is one, its name and its pixels."""
     if scenario.micrographs is None:
         simulation = simulate_one(scenario, number)
         return simulation, str(simulation.micrograph.name), np.asarray(simulation.micrograph)
@@ -179,9 +180,11 @@ def _picked(
     simulation: Simulation | None,
     watch: Stopwatch,
 ) -> dict[str, Found]:
-    """Run every picker on one micrograph."""
+    """Run every picker on one micrograph that looks at one at a time."""
     found = {}
-    for picker in scenario.pickers:
+    for picker, spec in scenario.pickers.items():
+        if isinstance(spec, BatchPicker):
+            continue
         with watch.timing(f"picker {picker}" if job.variant is None else f"null {job.variant}"):
             found[picker] = pick_image(
                 scenario,

@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from simkit.core.tables import Picks
 from simkit.engine.archive import Archive
 from simkit.engine.results import Judgement, PickerRun
+from simkit.engine.variants import null_variants
 from simkit.io.names import few
 from simkit.judging.chance import warning_is_due
 from simkit.matching.suspicion import likely_frame
+from simkit.picker.base import Found
 from simkit.scenario.micrographs import Micrographs
+from simkit.scenario.spec import Scenario
 
 
 def notices(
@@ -62,6 +65,25 @@ def by_chance(judgements: Mapping[str, Judgement], radius: float) -> list[str]:
         f"the radius of {radius:.4g} Å is large for so many particles: of picks strewn at random "
         f"{100 * worst:.0f} % would match one"
     ]
+
+
+def of_pickers(scenario: Scenario, found: Mapping[str, Sequence[Found]]) -> list[str]:
+    """Say what pickers have to say of their lists, and which of them no null can be asked of.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Declares the pickers.
+    found : mapping
+        Picker → what it returned for each micrograph.
+    """
+    told = [f"{name}: {notice}" for name, each in found.items() for one in each for notice in one.notices]
+    blind = [name for name, picker in scenario.pickers.items() if not picker.sees_pixels]
+    if blind and null_variants(scenario):
+        told.append(
+            f"{few(blind)}: picks made earlier; what would be picked where no particle is, is unknown"
+        )
+    return told
 
 
 def _turned(declared: str, archive: Archive, pickers: Mapping[str, PickerRun], radius: float) -> list[str]:

@@ -82,7 +82,8 @@ def null_run(
         micrographs=len(searches),
         pickers={
             picker: _together([s[picker] for s in searches], scenario, picker, banks)
-            for picker in (scenario.pickers if searches else ())
+            for picker in scenario.pickers
+            if searches and picker in searches[0]
         },
     )
 

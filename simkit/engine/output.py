@@ -61,6 +61,7 @@ def save(result: RunResult, directory: Path, *, page: str, keep_stages: bool = F
         write_json(folder / "timings.json", {k: round(v, 4) for k, v in result.timings.items()})
         _write_images(result, folder)
         _write_tables(result, folder)
+        _write_logs(result, folder)
         if keep_stages:
             stages(result).to_netcdf(folder / "stages.nc", engine="h5netcdf")
 
@@ -148,6 +149,14 @@ def _write_star(result: RunResult, path: Path, name: str, table: Truth | Picks) 
     path.with_name(path.name + "_coordinates.star").write_text(text, encoding="utf-8")
 
 
+def _write_logs(result: RunResult, folder: Path) -> None:
+    """Write what outside programs printed."""
+    for picker, texts in result.logs.items():
+        (folder / "commands" / picker).mkdir(parents=True)
+        for name, text in texts.items():
+            (folder / "commands" / picker / name).write_text(text, encoding="utf-8")
+
+
 def scores_csv(scores: Any) -> str:
     """Return every value of scores.json as rows source, name, class, metric, value, unit."""
     text = io.StringIO()
@@ -207,6 +216,8 @@ def stages(result: RunResult) -> xr.Dataset:
         "micrograph": result.first.micrograph.rename("micrograph"),
     }
     for name, run in result.pickers.items():
+        if not run.first.score_map.size:
+            continue
         axes = {axis: f"{axis}_{name}" for axis in grid.axes}
         scores = as_micrograph(run.first.score_map, run.first.map_grid, f"score_{name}", "score")
         arrays[f"score_{name}"] = scores.rename(axes)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from simkit.core.errors import DataError, ScenarioError
+from simkit.core.errors import DataError, OutsideError, ScenarioError
 from simkit.core.grid import FloatArray, Grid
 from simkit.core.random import stream
 from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank
 from simkit.engine import imaging
 from simkit.engine.files import name_of, naming, open_matching, read_pixels, require_readable
-from simkit.picker.base import Found, Sight
+from simkit.picker.base import Batch, BatchPicker, Found, Plate, Sight
+from simkit.scenario.references import scored_classes
 from simkit.scenario.spec import Scenario
 from simkit.template.base import Surroundings
 
@@ -90,6 +92,8 @@ def pick_image(
     ------
     ScenarioError
         If the search is impossible; located from the scenario's root.
+    OutsideError
+        If a program that is not ours failed.
     """
     spec = scenario.pickers[picker]
     sight = Sight(
@@ -101,16 +105,85 @@ def pick_image(
         mask=None,
         rng=stream(scenario.seed, "picker", picker, replicate),
         workers=workers,
+        name=name,
     )
-    try:
+    with _locating(picker):
         found = spec.pick(sight)
+    return _labelled(scenario, found, name)
+
+
+def pick_batch(
+    scenario: Scenario, picker: str, *, plates: Sequence[Plate], banks: Banks, workers: int = 1
+) -> list[Found]:
+    """Run a picker that is shown several micrographs together.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Declares the picker.
+    picker : str
+        Its name.
+    plates : sequence of Plate
+        The micrographs.
+    banks : mapping
+        All templates of the scenario, by name.
+    workers : int
+        Programs to run at a time; the result does not depend on it.
+
+    Returns
+    -------
+    list of Found
+        In the order of the plates.
+
+    Raises
+    ------
+    SimkitError
+        As `pick_image`.
+    """
+    spec = scenario.pickers[picker]
+    if not isinstance(spec, BatchPicker):
+        raise TypeError(f"{picker} looks at one micrograph at a time")
+    rng = stream(scenario.seed, "picker", picker)
+    with _locating(picker):
+        found = spec.pick_all(Batch(plates, searched_banks(scenario, picker, banks), rng, workers))
+    return [_labelled(scenario, one, plate.name) for one, plate in zip(found, plates, strict=True)]
+
+
+def require_ready(scenario: Scenario) -> None:
+    """Ask whether all that the pickers need is there.
+
+    Raises
+    ------
+    SimkitError
+        If it is not; a ScenarioError is located from the scenario's root.
+    """
+    for name, picker in scenario.pickers.items():
+        with _locating(name):
+            picker.require_ready()
+
+
+@contextmanager
+def _locating(picker: str) -> Iterator[None]:
+    """Say in an error which picker it is about."""
+    try:
+        yield
     except ScenarioError as error:
         raise error.under("pickers", picker) from None
-    return replace(
-        found,
-        picks=found.picks.replace(micrograph=[name] * len(found.picks)),
-        candidates=found.candidates and found.candidates.replace(micrograph=[name] * len(found.candidates)),
-    )
+    except OutsideError as error:
+        raise OutsideError(f"pickers.{picker}: {error}") from error
+
+
+def _labelled(scenario: Scenario, found: Found, name: str) -> Found:
+    """Write into all picks the micrograph, and the species where there is one and no pick says any."""
+    classes = list(dict.fromkeys(scored_classes(scenario)))
+
+    def labelled(picks: Picks) -> Picks:
+        picks = picks.replace(micrograph=[name] * len(picks))
+        silent = len(classes) == 1 and not any(picks.codes("class")[1])
+        return picks.replace(**{"class": classes[0]}) if silent else picks
+
+    candidates = None if found.candidates is None else labelled(found.candidates)
+    return replace(found, picks=labelled(found.picks), candidates=candidates)
 
 
 def searched_banks(scenario: Scenario, picker: str, banks: Banks) -> list[TemplateBank]:
@@ -188,24 +261,48 @@ def pick_files(
             with naming(file):
                 banks[grid.shape] = draw_banks(scenario, grid, _no_micrograph)
     require_readable(files, pixel_size)
+    with _locating(picker):
+        scenario.pickers[picker].require_ready()
+    plates = [_plate(file, name, pixel_size) for name, file in named.items()]
+    found = _each(scenario, picker, plates, banks, workers)
     searched: dict[str, Searched] = {}
-    for number, file in enumerate(files):
-        pixels, name = read_pixels(file, pixel_size), name_of(file)
-        grid = Grid(pixels.shape, pixel_size)
-        with naming(file):
-            found = pick_image(
+    for plate, one in zip(plates, found, strict=True):
+        views = [bank for of_template in banks[plate.grid.shape].values() for bank in of_template]
+        searched[plate.name] = Searched(plate.grid, one, {bank.finds: bank.support for bank in views})
+    return Picks.concat([s.found.picks for s in searched.values()]), searched
+
+
+def _plate(file: Path, name: str, pixel_size: float) -> Plate:
+    grid = Grid(open_matching(file, pixel_size).shape, pixel_size)
+    return Plate(name, grid, lambda: read_pixels(file, pixel_size), str(file))
+
+
+def _each(
+    scenario: Scenario,
+    picker: str,
+    plates: Sequence[Plate],
+    banks: Mapping[tuple[int, ...], Banks],
+    workers: int,
+) -> list[Found]:
+    """Pick all micrographs, together or one after the other."""
+    if isinstance(scenario.pickers[picker], BatchPicker):
+        drawn = banks[plates[0].grid.shape]
+        return pick_batch(scenario, picker, plates=plates, banks=drawn, workers=workers)
+    found = []
+    for number, plate in enumerate(plates):
+        with naming(str(plate.file)):
+            one = pick_image(
                 scenario,
                 picker,
-                pixels=pixels,
-                grid=grid,
-                name=name,
+                pixels=plate.pixels(),
+                grid=plate.grid,
+                name=plate.name,
                 replicate=number,
-                banks=banks[grid.shape],
+                banks=banks[plate.grid.shape],
                 workers=workers,
             )
-        supports = {bank.finds: bank.support for views in banks[grid.shape].values() for bank in views}
-        searched[name] = Searched(grid, found, supports)
-    return Picks.concat([s.found.picks for s in searched.values()]), searched
+        found.append(one)
+    return found
 
 
 def _no_micrograph(_: int) -> FloatArray:

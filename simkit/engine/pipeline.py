@@ -14,13 +14,14 @@ from simkit.core.grid import FloatArray
 from simkit.core.random import stream
 from simkit.core.tables import Picks, Truth
 from simkit.engine.archive import Archive, survey
+from simkit.engine.batches import logs_of, search_together
 from simkit.engine.ceiling import ceiling_of
 from simkit.engine.files import naming, require_readable
 from simkit.engine.judging import judge_all
 from simkit.engine.micrographs import MicrographRun, Progress, Stopwatch, search_all
-from simkit.engine.notices import by_chance, notices
+from simkit.engine.notices import by_chance, notices, of_pickers
 from simkit.engine.null_search import null_run
-from simkit.engine.picking import Banks, draw_banks
+from simkit.engine.picking import Banks, draw_banks, require_ready
 from simkit.engine.results import Judgement, PickerRun, RunResult
 from simkit.engine.simulation import simulate_one
 from simkit.engine.variants import null_variants, variant_of, without_particles
@@ -49,6 +50,8 @@ def run_scenario(
         If the scenario cannot be realised; located from its root.
     DataError
         If a real micrograph or what is known of it cannot be read.
+    OutsideError
+        If a program or function that is not ours failed.
     """
     if not scenario.simulates and scenario.micrographs is None:
         raise ScenarioError(
@@ -56,6 +59,7 @@ def run_scenario(
             "or name real images under `micrographs:`",
             ("image",),
         )
+    require_ready(scenario)
     watch = Stopwatch()
     report = progress or (lambda stage, done, total: None)
     archive = survey(scenario.micrographs, scenario.image.pixel_size) if scenario.micrographs else None
@@ -68,6 +72,9 @@ def run_scenario(
         banks = _banks_by_shape(scenario, archive)
     workers = workers or os.cpu_count() or 1
     runs, empty = search_all(scenario, archive, banks, workers=workers, report=report)
+    runs, empty = search_together(
+        scenario, archive, banks, runs, empty, workers=workers, report=report, watch=watch
+    )
     for seconds in (*(run.seconds for run in runs), *(one.seconds for one in empty)):
         watch.add(seconds)
     truth = Truth.concat([run.truth for run in runs]) if archive is None else archive.truth
@@ -109,6 +116,7 @@ def run_scenario(
         ceiling=ceiling,
         nulls=nulls,
         comparisons=comparisons,
+        logs=logs_of(runs, empty),
     )
 
 
@@ -119,7 +127,8 @@ def _notices(
     pickers: Mapping[str, PickerRun],
     judgements: Mapping[str, Judgement],
 ) -> tuple[str, ...]:
-    told = () if scenario.score is None else tuple(by_chance(judgements, scenario.score.radius))
+    told = tuple(of_pickers(scenario, {name: [run.found[name] for run in runs] for name in pickers}))
+    told += () if scenario.score is None else tuple(by_chance(judgements, scenario.score.radius))
     if archive is None or scenario.micrographs is None:
         return told
     return told + notices(

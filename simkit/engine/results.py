@@ -183,6 +183,8 @@ class RunResult:
         Every two pickers on the same micrographs; oracles are kept out.
     timings : mapping
         Stage → seconds; never part of a file that must be the same bits.
+    logs : mapping
+        Picker → file name → what its program printed.
     """
 
     scenario: Scenario
@@ -201,6 +203,7 @@ class RunResult:
     ceiling: Ceiling | None = None
     nulls: tuple[NullRun, ...] = ()
     comparisons: tuple[PairedComparison, ...] = ()
+    logs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -19,10 +19,12 @@ from simkit.scenario.spec import Scenario
 def null_variants(scenario: Scenario) -> tuple[Variant, ...]:
     """Return the variants that a run searches besides the scenario's own micrographs.
 
-    None unless picks are scored, of a scenario that is itself a null, or where `score.null_micrographs`
-    is 0. Noise alone can only be had of a simulation, and there only where there is some without particles.
+    None unless picks are scored by a picker that looks at images, of a scenario that is itself a null, or
+    where `score.null_micrographs` is 0. Noise alone can only be had of a simulation, and there only where
+    there is some without particles.
     """
-    if scenario.null or scenario.score is None or not scenario.pickers or not scenario.score.null_micrographs:
+    look = any(picker.sees_pixels for picker in scenario.pickers.values())
+    if scenario.null or scenario.score is None or not look or not scenario.score.null_micrographs:
         return ()
     alone = scenario.micrographs is None and _has_noise_alone(scenario)
     return ("noise_only", "phase_randomised") if alone else ("phase_randomised",)

@@ -272,6 +272,27 @@ def write_mrc(file: Path, pixels: FloatArray, pixel_size: float) -> None:
     """
     if pixels.ndim != 2:
         raise ValueError(f"MRC holds two-dimensional images, not {pixels.ndim}-dimensional ones")
-    with mrcfile.new(file, np.asarray(pixels, np.float32), overwrite=True) as mrc:
+    _write(file, pixels, pixel_size)
+
+
+def write_mrc_stack(file: Path, images: FloatArray, pixel_size: float) -> None:
+    """Write images of one size as an MRC stack of mode 2 (space group 0), the same bytes every time.
+
+    Parameters
+    ----------
+    file : Path
+        Where; an existing file is replaced.
+    images : array, shape (n, ny, nx)
+        Cast to float32.
+    pixel_size : float
+        Å.
+    """
+    _write(file, images, pixel_size)
+
+
+def _write(file: Path, values: FloatArray, pixel_size: float) -> None:
+    with mrcfile.new(file, np.asarray(values, np.float32), overwrite=True) as mrc:
+        if values.ndim == 3:
+            mrc.set_image_stack()
         mrc.voxel_size = pixel_size
         mrc.header.label[0] = LABEL  # in place of mrcfile's own, which holds the time of day

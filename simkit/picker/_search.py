@@ -16,6 +16,7 @@ from threadpoolctl import ThreadpoolController
 from simkit.core.errors import ScenarioError
 from simkit.core.grid import FloatArray, Grid
 from simkit.core.orientation import FLAT
+from simkit.core.quantity import PositiveLength
 from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank
 from simkit.correlation.candidates import best_peaks
@@ -25,6 +26,7 @@ from simkit.correlation.refinement import Field, Probe
 from simkit.correlation.search import Scan, scan
 from simkit.picker.base import Found, Picker, Sight
 from simkit.theory.random_field import LOWEST_LEVEL, expected_maxima, level_for, spectral_moments
+from simkit.threshold import AnyThreshold
 from simkit.threshold.base import SearchStatistics
 
 FALSE_CANDIDATES = 100
@@ -35,6 +37,12 @@ LostEnergy = Annotated[float, Strict(), Checked(gt=0, le=0.1)]
 
 class TemplateSearch(Picker):
     """Slide every view of every template over the image and keep the best peaks."""
+
+    threshold: AnyThreshold
+    """Where to cut."""
+
+    min_distance: PositiveLength | None = None
+    """Closest that two picks may be; the template's diameter by default, for nets half the spacing."""
 
     search: Literal["coarse", "exhaustive"] = "coarse"
     """coarse: on the grid of the templates' own band limit, then exactly where it matters;

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from simkit.core.grid import FloatArray, Grid
-from simkit.core.quantity import PositiveLength
 from simkit.core.spec import Spec
 from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank
@@ -40,6 +39,8 @@ class Sight:
         The picker's own stream.
     workers : int
         Threads to use; the result does not depend on it.
+    name : str
+        What the micrograph is called.
     """
 
     pixels: FloatArray
@@ -48,6 +49,54 @@ class Sight:
     spacing: float | None
     noise_spectrum: FloatArray | None
     mask: npt.NDArray[np.bool_] | None
+    rng: np.random.Generator
+    workers: int = 1
+    name: str = "micrograph"
+
+
+@dataclass(frozen=True)
+class Plate:
+    """One of several micrographs that a picker is shown together; its pixels are read when asked for.
+
+    Attributes
+    ----------
+    name : str
+        What it is called.
+    grid : Grid
+        Its shape and pixel size.
+    pixels : callable
+        Returns the image.
+    file : str or None
+        The file that holds these very pixels; None where there is none.
+    mask : array of bool or None
+        False where nothing may be picked.
+    """
+
+    name: str
+    grid: Grid
+    pixels: Callable[[], FloatArray]
+    file: str | None = None
+    mask: npt.NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """All that a picker is shown of several micrographs. There is no truth in it.
+
+    Attributes
+    ----------
+    plates : sequence of Plate
+        The micrographs, of different names.
+    banks : sequence of TemplateBank
+        What to look for.
+    rng : numpy.random.Generator
+        The picker's own stream.
+    workers : int
+        Programs to run at a time; the result does not depend on it.
+    """
+
+    plates: Sequence[Plate]
+    banks: Sequence[TemplateBank]
     rng: np.random.Generator
     workers: int = 1
 
@@ -77,6 +126,10 @@ class Found:
     expected_false : float or None
         False picks that the picker itself expects above the threshold in an image like this without
         particles; None where it cannot say.
+    logs : mapping
+        File name → what a program printed.
+    notices : tuple of str
+        What a reader must know of how the picks came here.
     """
 
     picks: Picks
@@ -87,6 +140,8 @@ class Found:
     candidates: Picks | None = None
     noise_sd: float | None = None
     expected_false: float | None = None
+    logs: Mapping[str, str] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
 
 class Picker(Spec):
@@ -95,11 +150,13 @@ class Picker(Spec):
     templates: tuple[str, ...] | None = None
     """Names of the templates to use; all by default."""
 
-    threshold: AnyThreshold
-    """Where to cut."""
+    threshold: AnyThreshold | None = None
+    """Where to cut; where its maker did, by default."""
 
-    min_distance: PositiveLength | None = None
-    """Closest that two picks may be; the template's diameter by default, for nets half the spacing."""
+    @property
+    def cut(self) -> str:
+        """The threshold in words."""
+        return "the level its maker chose" if self.threshold is None else self.threshold.words
 
     @property
     def oracle(self) -> bool:
@@ -111,6 +168,36 @@ class Picker(Spec):
         """What the picker was told besides the pixels, for the report."""
         return ("pixel size", "templates")
 
+    @property
+    def needs_templates(self) -> bool:
+        """Whether it has nothing to look for without templates."""
+        return True
+
+    @property
+    def sees_pixels(self) -> bool:
+        """Whether it looks at the images; what was listed before says nothing of any others."""
+        return True
+
+    def sought(self, finds: Mapping[str, str]) -> tuple[str, ...] | None:
+        """Return the classes that it looks for; None for whatever there is.
+
+        Parameters
+        ----------
+        finds : mapping
+            Template → the class that a match means, of all templates of the scenario.
+        """
+        return tuple(dict.fromkeys(finds[name] for name in self.templates or finds))
+
+    def require_ready(self) -> None:
+        """Ask, before anything is simulated, whether what the picker needs is there.
+
+        Raises
+        ------
+        SimkitError
+            If it is not; a ScenarioError's path is relative to the picker.
+        """
+        return
+
     @abstractmethod
     def pick(self, sight: Sight) -> Found:
         """Find the particles of one micrograph.
@@ -120,4 +207,28 @@ class Picker(Spec):
         ScenarioError
             If the search is impossible (a template larger than the image); its path is relative to
             the picker.
+        OutsideError
+            If a program that is not ours failed.
         """
+
+
+class BatchPicker(Picker):
+    """A picker that is shown all micrographs of a run together, once each is there."""
+
+    @abstractmethod
+    def pick_all(self, batch: Batch) -> list[Found]:
+        """Find the particles of every micrograph, in the order of the plates.
+
+        Raises
+        ------
+        ScenarioError
+            If the search is impossible; its path is relative to the picker.
+        OutsideError
+            If a program that is not ours failed.
+        """
+
+    def pick(self, sight: Sight) -> Found:
+        """See `Picker.pick`."""
+        plate = Plate(sight.name, sight.grid, lambda: sight.pixels, mask=sight.mask)
+        (found,) = self.pick_all(Batch((plate,), sight.banks, sight.rng, sight.workers))
+        return found

@@ -33,12 +33,20 @@ def _named(name: str, members: Mapping[str, Any], section: str, path: tuple[str 
 
 
 def pickers(scenario: Scenario) -> Errors:
-    """Yield every picker without something to look for."""
+    """Yield every picker without something to look for, or that names what is not there."""
     for name, picker in scenario.pickers.items():
-        if not scenario.templates:
+        nothing = picker.needs_templates and not scenario.templates
+        if nothing:
             yield ScenarioError("has nothing to look for; add `templates:`", ("pickers", name))
-        for i, template in enumerate(picker.templates or () if scenario.templates else ()):
+        for i, template in enumerate(() if nothing else picker.templates or ()):
             yield from _named(template, scenario.templates, "templates", ("pickers", name, "templates", i))
+        if scenario.null and not picker.sees_pixels:
+            yield ScenarioError(
+                "lists what was found elsewhere, not in this null; leave it out", ("pickers", name)
+            )
+        declared = getattr(picker, "class_", None)
+        if declared is not None and scenario.specimen:
+            yield from _named(declared, scenario.specimen, "specimen", ("pickers", name, "class"))
 
 
 def expectations(scenario: Scenario) -> Errors:
