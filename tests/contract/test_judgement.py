@@ -70,6 +70,57 @@ def test_nothing_is_judged_where_the_mask_is_zero() -> None:
     assert counts(truth, picks, setting(mask=mask)) == (1, 1, 0, 1, 2)
 
 
+def test_inside_the_border_and_under_the_mask_more_counts_than_outside() -> None:
+    """Unequal numbers on the two sides: judging the wrong side would be seen."""
+    truth = Truth(**points((3, 100), (100, 100), (100, 200), (100, 400), border=[4.0, 99.0, 99.0, 99.0]))
+    picks = Picks(**points((3, 130), (100, 130), (100, 230), (250, 200), (100, 430)))
+    assert counts(truth, picks, setting(ignore=Ignore(border=10.0))) == (0, 4, 3, 1, 1)
+    left = np.ones(GRID.shape, bool)
+    left[:, 150:] = False
+    assert counts(truth, picks, setting(mask=left)) == (0, 4, 3, 1, 1)
+    assert counts(truth, picks, setting(mask=~left)) == (0, 1, 1, 3, 4)
+
+
+def test_what_counts_nowhere_is_on_no_curve_either() -> None:
+    truth = Truth(**points((3, 100), (100, 100), border=[4.0, 100.0]))
+    kept = Picks(**points((3, 101), (100, 101), (396, 300), (200, 200), score=[9.0, 8.0, 7.0, 6.0]))
+    how = setting(ignore=Ignore(border=10.0))
+    curve = judge(truth, Answer(kept.take([1]), candidates=kept), how).curves["all"]
+    assert curve.threshold.tolist() == [8.0, 6.0]
+    assert curve.tp.tolist() == [1, 1]
+    assert curve.fp.tolist() == [0, 1]
+    assert curve.truths == 1
+    both = Truth(**points((50, 50), (50, 150), **{"class": ["ring", "bar"]}))
+    seen = Picks(**points((50, 50), (50, 150), score=[2.0, 1.0], **{"class": ["ring", "bar"]}))
+    curves = judge(both, Answer(seen, candidates=seen), setting(classes=("ring", "bar"))).curves
+    assert {name: curve.threshold.tolist() for name, curve in curves.items()} == {
+        "all": [2.0, 1.0],
+        "ring": [2.0],
+        "bar": [1.0],
+    }
+
+
+def test_an_ignored_particle_is_no_ones_hit_within_its_class_either() -> None:
+    truth = Truth(**points((50, 50), (50, 150), border=[4.0, 50.0], **{"class": "ring"}))
+    picks = Picks(**points((50, 50), (50, 150), **{"class": "ring"}))
+    how = setting(ignore=Ignore(overlap=0.5), classes=("ring",))
+    overlapped = truth.replace(overlap=[0.9, 0.0])
+    assert counts(overlapped, picks, how, of="ring") == (1, 0, 0, 1, 1)
+    # The second is a wrong class, and not judged by what is left of its own class.
+    one_of_another = picks.replace(**{"class": ["ring", "bar"]})
+    assert counts(overlapped, one_of_another, how, of="ring") == (0, 0, 1, 1, 1)
+
+
+def test_a_pair_across_two_tiles_counts_where_its_particle_is() -> None:
+    # Sixteen tiles, four along each axis of 400 Å × 600 Å: borders at x = 150 Å.
+    truth = Truth(**points((50, 149), (50, 300)))
+    picks = Picks(**points((50, 151), (50, 10)))
+    court = Court(truth, Answer(picks), setting())
+    assert court.clusters.text == "16 tiles of 1 micrograph"
+    assert court.truth_cluster.tolist() == [0, 2]
+    assert court.pick_cluster.tolist() == [0, 0]
+
+
 def test_picks_where_nothing_is_known_are_not_judged() -> None:
     truth = Truth(**points((100, 100)))
     picks = Picks(**{**points((100, 100), (50, 50)), "micrograph": ["0", "1"]})
