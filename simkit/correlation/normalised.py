@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
-from scipy import ndimage
 
 from simkit.core import fourier
-from simkit.core.grid import ComplexArray, FloatArray, Grid
+from simkit.core.grid import FloatArray, Grid
+from simkit.correlation.local import Mask, OnDemand, Pixels, moments_under, remembered
 from simkit.correlation.padding import Frame, clean
-
-FLAT = 1e-12
-"""Variance under the mask, relative to the image's largest, that counts as none: rounding leaves less."""
-
-Mask = npt.NDArray[np.bool_]
 
 
 def template_mask(
@@ -64,46 +58,30 @@ class LocalSums:
 
     Parameters
     ----------
-    padded : array, float64
-        Zero-mean image: the sums then hold no large constant, and none is lost to rounding.
+    padded : array
+        Zero-mean image.
     workers : int
-        Threads.
+        Threads; no sum depends on it.
     """
 
     def __init__(self, padded: FloatArray, *, workers: int = 1) -> None:
-        self._padded = padded
-        self._workers = workers
+        self._padded, self._workers = padded, workers
 
-    @functools.cached_property
-    def _spectrum(self) -> ComplexArray:
-        return fourier.forward(self._padded, workers=self._workers)
-
-    @functools.cached_property
-    def _square_spectrum(self) -> ComplexArray:
-        return fourier.forward(self._padded**2, workers=self._workers)
-
-    def sums(self, mask: Mask) -> FloatArray:
+    def sums(self, mask: Mask) -> OnDemand:
         """Return Σ f under a mask whose centre n // 2 is put on every place."""
-        if mask.all():
-            return ndimage.uniform_filter(self._padded, mask.shape, mode="wrap") * mask.size
-        return self._correlated(self._spectrum, self._mask_spectrum(mask))
+        moments = self._moments(mask, squares=False)
+        return OnDemand(self._padded.shape, lambda at: moments(at)[0])
 
-    def sums_and_norm(self, mask: Mask) -> tuple[FloatArray, FloatArray]:
+    def sums_and_norm(self, mask: Mask) -> tuple[OnDemand, OnDemand]:
         """Return Σ f and sqrt(Σ (f − f̄)²) under a mask; the latter is 0 where nothing varies."""
-        probe = self._mask_spectrum(mask)
-        sums = self._correlated(self._spectrum, probe)
-        squares = self._correlated(self._square_spectrum, probe)
-        variation = squares - sums**2 / mask.sum()
-        return sums, np.sqrt(np.where(variation > FLAT * squares.max(), variation, 0.0))
+        moments = self._moments(mask, squares=True)
+        shape = self._padded.shape
+        return OnDemand(shape, lambda at: moments(at)[0]), OnDemand(shape, lambda at: np.sqrt(moments(at)[1]))
 
-    def _mask_spectrum(self, mask: Mask) -> ComplexArray:
-        probe = np.zeros(self._padded.shape)
-        probe[tuple(slice(n) for n in mask.shape)] = mask
-        corner = np.roll(probe, [-(n // 2) for n in mask.shape], axis=tuple(range(mask.ndim)))
-        return np.conj(fourier.forward(corner, workers=self._workers))
-
-    def _correlated(self, spectrum: ComplexArray, probe: ComplexArray) -> FloatArray:
-        return fourier.inverse(spectrum * probe, self._padded.shape, workers=self._workers)
+    def _moments(self, mask: Mask, *, squares: bool) -> Callable[[Pixels], FloatArray]:
+        return remembered(
+            lambda pixels: moments_under(self._padded, mask, pixels, squares=squares, workers=self._workers)
+        )
 
 
 def ratio(products: FloatArray, norm: FloatArray) -> FloatArray:
@@ -154,4 +132,5 @@ def ncc_map(
     kernel = np.roll(kernel, [-(n // 2) for n in template.shape], axis=tuple(range(template.ndim)))
     products = fourier.inverse(fourier.forward(padded) * np.conj(fourier.forward(kernel)), frame.shape)
     _, norm = LocalSums(padded).sums_and_norm(under)
-    return ratio(frame.cut(products), frame.cut(norm))
+    inside = tuple(slice(frame.before, frame.before + n) for n in frame.image.shape)
+    return ratio(products[inside], norm[inside])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,14 @@ class Frame:
     def cut(self, padded: FloatArray) -> FloatArray:
         """Return the part of a padded array that is the image."""
         return padded[tuple(slice(self.before, self.before + n) for n in self.image.shape)]
+
+
+def window(values: FloatArray, origin: Sequence[int], size: Sequence[int]) -> FloatArray:
+    """Return the part of a periodic array that begins at `origin`; a view where it does not wrap."""
+    if all(o >= 0 and o + s <= n for o, s, n in zip(origin, size, values.shape, strict=True)):
+        return values[tuple(slice(o, o + s) for o, s in zip(origin, size, strict=True))]
+    axes = [np.arange(o, o + s) % n for o, s, n in zip(origin, size, values.shape, strict=True)]
+    return values[np.ix_(*axes)]
 
 
 def clean(pixels: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -24,7 +24,7 @@ from scipy import ndimage
 
 from simkit.core import fourier
 from simkit.core.grid import ComplexArray, FloatArray, Grid
-from simkit.correlation.normalised import Mask
+from simkit.correlation.local import Mask
 from simkit.correlation.padding import UNIT
 
 COARSEST = 6

@@ -15,6 +15,7 @@ import numpy as np
 
 from simkit.core import fourier
 from simkit.core.grid import ComplexArray, FloatArray
+from simkit.correlation.padding import window
 from simkit.correlation.steering import SteeredBank
 
 TILE = 512
@@ -60,7 +61,7 @@ def best_over_views(
     def search(corner: tuple[int, ...]) -> None:
         region = tuple(slice(c, min(c + s, n)) for c, s, n in zip(corner, step, shape, strict=True))
         origin = [a + c - b // 2 for a, c, b in zip(start, corner, box, strict=True)]
-        tile = fourier.forward(_window(image, origin, size))
+        tile = fourier.forward(window(image, origin, size))
         maps = _maps(tile, spectra, size, sums[region].shape)
         best[region], first[region] = (
             _largest(maps) if bank.mixing is None else _steered(maps, bank.mixing, sums[region])
@@ -70,12 +71,6 @@ def best_over_views(
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(search, corners))
     return best, first
-
-
-def _window(image: FloatArray, origin: Sequence[int], size: Sequence[int]) -> FloatArray:
-    for axis, (o, n) in enumerate(zip(origin, size, strict=True)):
-        image = image.take(np.arange(o, o + n), axis=axis, mode="wrap")
-    return image
 
 
 def _maps(

@@ -11,7 +11,7 @@ from scipy.spatial import KDTree
 from simkit.core import fourier
 from simkit.core.grid import Grid
 from simkit.correlation.bank import TemplateBank, standardised
-from simkit.correlation.normalised import template_mask
+from simkit.correlation.normalised import LocalSums, template_mask
 from simkit.correlation.padding import UNIT, Frame
 from simkit.correlation.refinement import Field, boxed_probes, exact_scores
 from simkit.correlation.search import scan
@@ -176,6 +176,33 @@ def test_tiles_join_without_a_seam() -> None:
     for begin in (0, 480, 505, 1013):  # 504 places fit a tile of 512
         part, _ = best_over_views(image, bank, sums[begin : begin + 60], start=(30 + begin, 10))
         np.testing.assert_allclose(whole[begin : begin + 60], part, atol=1e-4)
+
+
+@pytest.mark.parametrize("stride", [1, 4, 1.7])
+@pytest.mark.parametrize(("shape", "box"), [((90, 83), (12, 9)), ((31, 40), (7, 8)), ((400,), (13,))])
+def test_sums_under_a_mask_are_sums(shape: tuple[int, ...], box: tuple[int, ...], stride: float) -> None:
+    rng = np.random.default_rng(4)
+    image = 50 + rng.standard_normal(shape)
+    image[tuple(slice(20) for _ in shape)] = 7  # nothing varies here
+    mask = template_mask(box, "circle")
+    sums, norm = LocalSums(image).sums_and_norm(mask)
+    pixels = [np.rint(np.arange(0, n - 1, stride)).astype(int) for n in shape]  # the first wrap around
+    many = np.ix_(*pixels)
+    around = [np.arange(-(b // 2), b - b // 2) for b in box]
+    direct = np.empty((2, *[len(axis) for axis in pixels]))
+    for place in np.ndindex(*direct.shape[1:]):
+        at = [(axis[i] + a) % n for axis, i, a, n in zip(pixels, place, around, shape, strict=True)]
+        under = image[np.ix_(*at)][mask]
+        direct[(slice(None), *place)] = under.sum(), under.std() * np.sqrt(under.size)
+    # Double-precision transforms of numbers of order 50, of which a square root is taken.
+    np.testing.assert_allclose(sums[many], direct[0], atol=1e-9)
+    np.testing.assert_allclose(norm[many], direct[1], atol=1e-7)
+    few = np.ix_(*[axis[3:6] for axis in pixels])
+    np.testing.assert_allclose(sums[few], direct[0][(slice(3, 6),) * len(box)], atol=1e-11)
+    np.testing.assert_allclose(norm[few], direct[1][(slice(3, 6),) * len(box)], atol=1e-11)
+    dead = (10,) * len(box)
+    assert norm[dead] == 0
+    assert sums[dead] == pytest.approx(7 * mask.sum())
 
 
 def test_resampled_products_are_those_of_the_low_passed_image() -> None:

@@ -1,0 +1,178 @@
+"""Sums of an image under a mask: directly at a few pixels, tile by tile on a grid of many.
+
+Neither way needs a map of the whole image: what is not asked for is not worked out.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import numpy.typing as npt
+
+from simkit.core import fourier
+from simkit.core.grid import FloatArray
+from simkit.correlation.padding import window
+
+FLAT = 1e-12
+"""Variance under the mask, relative to the largest nearby, that counts as none: rounding leaves less."""
+
+FEW = 64
+"""Up to so many pixels, direct sums are quicker than transforms."""
+
+TILE = 512
+"""Pixels along a tile's edge at least; more if that is less than four masks."""
+
+REMEMBERED = 4096
+"""Answers that an array on demand keeps: a climb asks again and again about one place."""
+
+Mask = npt.NDArray[np.bool_]
+Pixels = Sequence[npt.NDArray[np.intp]]
+Index = tuple[slice | int | npt.NDArray[np.intp], ...]
+
+
+class OnDemand:
+    """An array that is worked out where it is asked for, by pixels, slices or an open mesh.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the array.
+    at : callable
+        ``at(pixels)`` → the values at every combination of pixels, given increasing on each axis.
+    """
+
+    def __init__(self, shape: tuple[int, ...], at: Callable[[Pixels], FloatArray]) -> None:
+        self._shape, self._at = shape, at
+
+    def __getitem__(self, index: Index) -> FloatArray:
+        """Return what a NumPy array would; no negative steps."""
+        chosen = [np.arange(n)[i] for n, i in zip(self._shape, index, strict=True)]
+        shape = tuple(pixels.size for pixels in chosen if pixels.ndim)
+        return self._at([pixels.ravel() for pixels in chosen]).reshape(shape)
+
+
+def remembered(at: Callable[[Pixels], FloatArray]) -> Callable[[Pixels], FloatArray]:
+    """Return the same function of pixels that remembers its last answers."""
+
+    @functools.lru_cache(REMEMBERED)
+    def answer(*axes: bytes) -> FloatArray:
+        return at([np.frombuffer(axis, np.intp) for axis in axes])
+
+    return lambda pixels: answer(*[np.asarray(axis, np.intp).tobytes() for axis in pixels])
+
+
+def moments_under(
+    values: FloatArray, mask: Mask, pixels: Pixels, *, squares: bool, workers: int = 1
+) -> FloatArray:
+    """Return Σ f and, if asked, Σ (f − f̄)² under a mask whose centre n // 2 is put on pixels.
+
+    Parameters
+    ----------
+    values : array
+        Periodic image.
+    mask : array of bool
+        Where to sum.
+    pixels : sequence of arrays of int
+        Increasing along each axis; every combination of them is a place.
+    squares : bool
+        Whether Σ (f − f̄)² is wanted too. It is 0 where nothing varies.
+    workers : int
+        Threads; the result does not depend on it.
+
+    Returns
+    -------
+    array, shape (1 or 2, *number of pixels along each axis), float64
+    """
+    few = np.prod([len(axis) for axis in pixels]) <= FEW
+    if few:
+        return _directly(values, mask, pixels, squares)
+    return _in_tiles(values, mask, pixels, squares, workers)
+
+
+def _directly(values: FloatArray, mask: Mask, pixels: Pixels, squares: bool) -> FloatArray:
+    origin = [axis[0] - n // 2 for axis, n in zip(pixels, mask.shape, strict=True)]
+    size = [axis[-1] - axis[0] + n for axis, n in zip(pixels, mask.shape, strict=True)]
+    steps = [axis - axis[0] for axis in pixels]
+    powers, mean = _powers(window(values, origin, size), squares)
+    slid = _slid(mask.shape, mask.tobytes(), tuple(steps[-1].tolist()))
+    sums = np.empty((len(powers), *[len(axis) for axis in pixels]))
+    for row in np.ndindex(*sums.shape[1:-1]):
+        corner = [int(axis[i]) for axis, i in zip(steps, row, strict=False)]
+        cut = tuple(slice(c, c + n) for c, n in zip(corner, mask.shape, strict=False))
+        sums[(slice(None), *row)] = powers[(slice(None), *cut)].reshape(len(powers), -1) @ slid
+    return _about_the_mean(sums, mean, int(mask.sum()))
+
+
+@functools.lru_cache(64)
+def _slid(shape: tuple[int, ...], mask: bytes, steps: tuple[int, ...]) -> FloatArray:
+    """Return a mask moved along its last axis by steps: shape (pixels, n_steps)."""
+    slid = np.zeros((*shape[:-1], shape[-1] + steps[-1], len(steps)))
+    for i, step in enumerate(steps):
+        slid[..., step : step + shape[-1], i] = np.frombuffer(mask, bool).reshape(shape)
+    return slid.reshape(-1, len(steps))
+
+
+def _in_tiles(values: FloatArray, mask: Mask, pixels: Pixels, squares: bool, workers: int) -> FloatArray:
+    stride = _stride(pixels[0]) if mask.ndim > 1 else 1
+    least = [
+        min(max(TILE, 4 * b), int(axis[-1] - axis[0]) + b) for axis, b in zip(pixels, mask.shape, strict=True)
+    ]
+    size = (stride * fourier.fast_length(-(-least[0] // stride)), *map(fourier.fast_length, least[1:]))
+    probe = np.conj(fourier.forward_stack(mask.astype(np.float64), size))
+    sums = np.empty((1 + squares, *[len(axis) for axis in pixels]))
+
+    def search(region: tuple[slice, ...]) -> None:
+        here = [axis[part] for axis, part in zip(pixels, region, strict=True)]
+        origin = [axis[0] - b // 2 for axis, b in zip(here, mask.shape, strict=True)]
+        powers, mean = _powers(window(values, origin, size), squares)
+        spectra = fourier.forward_stack(powers, size) * probe
+        if stride > 1:
+            # Folding a spectrum on itself samples its inverse: rows between the wanted ones cost nothing.
+            spectra = spectra.reshape(len(powers), stride, -1, *spectra.shape[2:]).mean(axis=1)
+        maps = fourier.inverse(spectra, (size[0] // stride, *size[1:]))
+        steps = [(axis - axis[0]) // s for axis, s in zip(here, [stride] + [1] * mask.ndim, strict=False)]
+        found = np.stack([m[np.ix_(*steps)] for m in maps])
+        sums[(slice(None), *region)] = _about_the_mean(found, mean, int(mask.sum()))
+
+    regions = itertools.product(
+        *[_parts(axis, s - b + 1) for axis, s, b in zip(pixels, size, mask.shape, strict=True)]
+    )
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(search, regions))
+    return sums
+
+
+def _stride(axis: npt.NDArray[np.intp]) -> int:
+    """Return the distance of neighbouring pixels, 1 where they are not evenly spaced."""
+    gaps = np.unique(np.diff(axis))
+    return int(gaps[0]) if len(gaps) == 1 else 1
+
+
+def _parts(axis: npt.NDArray[np.intp], reach: int) -> list[slice]:
+    """Cut increasing pixels into runs that span less than `reach`."""
+    parts, begin = [], 0
+    while begin < len(axis):
+        end = int(np.searchsorted(axis, axis[begin] + reach))
+        parts.append(slice(begin, end))
+        begin = end
+    return parts
+
+
+def _powers(values: FloatArray, squares: bool) -> tuple[FloatArray, float]:
+    """Return f less its mean, and its square: a large constant would cost the square its precision."""
+    mean = float(values.mean(dtype=np.float64))
+    centred = values - np.float64(mean)
+    return np.stack([centred, centred**2] if squares else [centred]), mean
+
+
+def _about_the_mean(sums: FloatArray, mean: float, count: int) -> FloatArray:
+    if len(sums) > 1:
+        variation = sums[1] - sums[0] ** 2 / count
+        largest = sums[1].max() + count * mean**2
+        sums[1] = np.where(variation > FLAT * largest, variation, 0.0)
+    sums[0] += count * mean
+    return sums
