@@ -82,6 +82,8 @@ class Tally:
         that of its particle, with its pick.
     hits : array of bool, shape (n,)
         Whether each particle was found; the same particles for every picker.
+    judged : array of bool, shape (n,), or None
+        Particles that the picker was asked for: those it could have missed. None for all.
     """
 
     name: str
@@ -89,6 +91,12 @@ class Tally:
     picks: FloatArray
     truths: FloatArray
     hits: npt.NDArray[np.bool_]
+    judged: npt.NDArray[np.bool_] | None = None
+
+    @property
+    def asked_for(self) -> npt.NDArray[np.bool_]:
+        """The particles that the picker was asked for."""
+        return np.ones(len(self.hits), bool) if self.judged is None else self.judged
 
     @property
     def sums(self) -> dict[str, FloatArray]:
@@ -123,7 +131,9 @@ def compare(
     Returns
     -------
     tuple of PairedComparison
-        Metric by metric; within one, pairs in the order of `tallies`.
+        Metric by metric; within one, pairs in the order of `tallies`. Two pickers that were asked for
+        different particles are no pair: their recalls are shares of different things, and what one
+        alone found the other may not have looked for.
 
     Notes
     -----
@@ -133,7 +143,7 @@ def compare(
     and F1 are lower bounds for both pickers, and their difference holds if the missing
     particles favour neither.
     """
-    pairs = list(combinations(tallies, 2))
+    pairs = [(a, b) for a, b in combinations(tallies, 2) if np.array_equal(a.asked_for, b.asked_for)]
     intervals = [
         interval(_side_by_side(a, b), _difference, seed=seed, resamples=resamples, level=level)
         for a, b in pairs

@@ -4,6 +4,7 @@ Statistical tests have fixed seeds; each states how often it would fail if the c
 """
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -195,6 +196,26 @@ def test_every_two_pickers_are_compared_once_by_every_metric():
     for metric in METRICS:
         of_metric = [c for c in found if c.metric == metric]
         assert [c.p_holm for c in of_metric] == pytest.approx(holm([c.p for c in of_metric]))
+
+
+def test_pickers_that_were_asked_for_different_particles_are_not_compared():
+    """One that is not asked for bars misses none of them: all that the other finds would count against it."""
+    tallies = three_tallies()
+    asked = np.ones(len(tallies[0].hits), bool)
+    asked[::2] = False
+    a, b, c = (replace(t, judged=j) for t, j in zip(tallies, (asked, None, asked), strict=True))
+    found = compare([a, b, c], basis="own thresholds", seed=1)
+    assert [(k.metric, k.a, k.b) for k in found] == [(metric, "a", "c") for metric in METRICS]
+    assert [k.p_holm for k in found] == [k.p for k in found]  # what is not made is not corrected for
+    assert compare([a, b], basis="own thresholds", seed=1) == ()
+    assert len(compare(tallies[:2], basis="own thresholds", seed=1)) == len(METRICS)
+
+
+def test_clusters_that_hold_no_hit_are_resampled_too():
+    a, b = three_tallies()[:2]
+    nothing = [replace(t, tp=np.append(t.tp, 0.0), picks=np.append(t.picks, 1.0)) for t in (a, b)]
+    nothing = [replace(t, truths=np.append(t.truths, 2.0)) for t in nothing]
+    assert {c.clusters for c in compare(nothing, basis="own thresholds", seed=1)} == {len(a.tp) + 1}
 
 
 def test_both_pickers_are_resampled_on_the_same_clusters():
