@@ -128,6 +128,35 @@ def test_picks_where_nothing_is_known_are_not_judged() -> None:
     assert counts(truth, picks, how) == (1, 0, 0, 0, 1)
 
 
+def test_where_particles_may_be_missing_nothing_is_called_false() -> None:
+    truth = RINGS_AND_BARS
+    picks = Picks(**points((50, 50), (150, 50), (190, 290), score=[3.0, 2.0, 1.0], **{"class": "ring"}))
+    found = judge(truth, Answer(picks, candidates=picks), setting(complete=False, classes=("ring", "bar")))
+    for of in ("all", "ring", "bar"):
+        values = found.values[of]
+        assert (values["fp"], values["fdr"]) == (None, None)
+        assert "fdr" not in found.intervals[of]
+    assert [found.values[of]["unlabelled"] for of in ("all", "ring", "bar")] == [1, 2, 0]
+    assert found.values["all"]["precision"] == 2 / 3
+    assert found.strata
+    assert all(stratum.precision is None for stratum in found.strata)
+
+
+def test_false_picks_are_counted_by_micrograph_and_by_area() -> None:
+    """Micrographs that hold nothing were searched too."""
+    names = ("0", "1", "2", "3")
+    picks = Picks(**points((50, 50), (50, 250), (150, 250), score=[3.0, 2.0, 1.0]))
+    how = Setting(Score(radius=5.0), micrographs=names, grids=dict.fromkeys(names, GRID))
+    curve = judge(Truth(**points((50, 50))), Answer(picks, candidates=picks), how).curves["all"]
+    assert curve.images == 4
+    assert curve.false_per_image.tolist() == [0, 0.25, 0.5]
+    assert curve.area == pytest.approx(4 * 400 * 600 / 1e8)
+    line = Grid((300,), 2.0)
+    row = Setting(Score(radius=5.0), micrographs=names[:2], grids=dict.fromkeys(names, line), ndim=1)
+    assert row.area == pytest.approx(2 * 600 / 1e4)
+    assert Setting(Score(radius=5.0), micrographs=("0", "9"), grids={"0": GRID}).area is None
+
+
 # How sure -----------------------------------------------------------------------------------------
 
 
