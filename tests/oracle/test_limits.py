@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import xlogy
+from scipy.stats import norm, poisson
 
 from simkit.core import fourier
 from simkit.core.grid import Grid
@@ -168,6 +169,23 @@ def test_counted_photons_against_the_curvature_of_the_likelihood() -> None:
     found = fisher_information(images, variance=truth)
     # Differences of sums near 1e4 that hold 1e-12 of it, over steps squared.
     np.testing.assert_allclose(found, -curvature, rtol=1e-3, atol=1e-3 * np.abs(found).max())
+
+
+@pytest.mark.parametrize(
+    ("mean", "sd", "excess"),
+    [(1.0, 1.0, 0.061), (2.0, 1.0, 0.020), (5.0, 2.0, 0.011), (5.0, 3.0, 0.015), (20.0, 5.0, 0.003)],
+)
+def test_counts_with_gaussian_noise_hold_a_little_more_than_their_variance_says(mean, sd, excess) -> None:
+    """F of one pixel's mean is ∫ (∂p/∂μ)² / p, with p the Poisson mixture of Gaussians."""
+    n = np.arange(int(mean + 12 * np.sqrt(mean)) + 12)
+    y, width = np.linspace(-9 * sd, n[-1] + 9 * sd, 4001, retstep=True)
+    spread = norm.pdf(y, n[:, None], sd)
+    density = poisson.pmf(n, mean) @ spread
+    # ∂/∂μ of a Poisson probability is that of one count less, less itself.
+    slope = (poisson.pmf(n - 1, mean) - poisson.pmf(n, mean)) @ spread
+    exact = (slope**2 / np.maximum(density, 1e-300)).sum() * width
+    stated = float(fisher_information(np.ones((1, 1, 1)), variance=mean + sd**2)[0, 0])
+    assert exact / stated - 1 == pytest.approx(excess, abs=1e-3)
 
 
 @pytest.mark.parametrize("shape", [(12, 10), (11, 13)])
