@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from simkit.engine.court import Answer, Court, Setting
 from simkit.engine.pipeline import run_scenario
 from simkit.engine.scoring import judge
 from simkit.scenario.spec import Ignore, Scenario, Score
+from simkit.statistics.proportion import wilson
 
 GRID = Grid((200, 300), 2.0)
 SIZE = np.array(GRID.extent)
@@ -193,6 +195,63 @@ def test_perfection_is_not_certainty() -> None:
     low, high = found.intervals["all"]["recall"]
     # Wilson of 24 in 24: n / (n + z²).
     assert (low, high) == (pytest.approx(24 / (24 + 1.959964**2)), 1.0)
+
+
+def test_micrographs_that_differ_widen_an_interval_beyond_wilsons() -> None:
+    """Of ten micrographs five are found whole and five not at all: ten trials of a half, not a hundred."""
+    names = np.repeat([f"{i}" for i in range(10)], 10)
+    y = np.tile(np.arange(10) * 100.0, 10)
+    truth = Truth(micrograph=names, y=y, x=0 * y)
+    picks = truth_as_picks(truth, np.flatnonzero(names.astype(int) < 5))
+    how = Setting(Score(radius=5.0), micrographs=names_of(truth))
+    low, high = judge(truth, Answer(picks), how).intervals["all"]["recall"]
+    # ±1.96 √(½ · ½ / 10) = ±0.31, wider for Student and for few clusters; Wilson of 50 in 100 is ±0.096.
+    assert low < 0.25
+    assert high > 0.75
+    assert (low, high) != judge(truth, Answer(picks), replace(how, seed=1)).intervals["all"]["recall"]
+
+
+def truth_as_picks(truth: Truth, rows: np.ndarray) -> Picks:
+    found = truth.take(rows)
+    return Picks(**{name: found[name] for name in ("micrograph", "class", "y", "x")})
+
+
+def test_too_few_tiles_leave_the_interval_of_each_share() -> None:
+    truth = Truth(**points((50, 50), (50, 60), (50, 70)))
+    picks = Picks(**points((50, 50), (50, 60), (50, 100), (50, 110)))
+    found = judge(truth, Answer(picks), setting(radius=2.0)).intervals["all"]
+    assert found["recall"] == wilson(2, 3)
+    assert found["precision"] == wilson(2, 4)
+    assert found["f1"] == wilson(2, 3.5)
+
+
+# What else is said --------------------------------------------------------------------------------
+
+
+def test_what_counts_nowhere_is_in_no_detail() -> None:
+    """Curves against the radius, strata, confusion and other programs' rules see what the counts see."""
+    truth = Truth(**points((3, 100), (3, 200), (50, 100), (50, 200), **{"class": ["a", "a", "a", "b"]}))
+    picks = Picks(**points((3, 101), (50, 101), (3, 400), (50, 400), **{"class": "a"}))
+    how = setting(ignore=Ignore(border=10.0), classes=("a", "b"))  # by the size of the micrograph
+    found = judge(truth, Answer(picks), how)
+    assert found.ignored_truth.tolist() == [True, True, False, False]
+    assert found.ignored_picks.tolist() == [True, False, True, False]
+    at = int(np.flatnonzero(found.by_radius.radius == 5.0)[0])
+    assert (found.by_radius.recall[at], found.by_radius.precision[at]) == (0.5, 0.5)
+    assert found.confusion.counts.tolist() == [[1, 0], [0, 1], [1, 0]]
+    by_class = {s.label: (s.truths, s.found, s.picks, s.precision) for s in found.strata if s.by == "class"}
+    assert by_class == {"a": (1, 1, 2, 0.5), "b": (1, 0, 0, None)}
+    coco = next(score for score in found.published if score.name == "coco")
+    assert (coco.tp, coco.fp, coco.fn) == (1, 1, 1)
+
+
+def test_heights_are_told_in_the_pickers_own_noise() -> None:
+    truth = Truth(**points((50, 50), (50, 150), d_prime=10.0))
+    picks = Picks(**points((50, 50), (50, 150), score=[40.0, 42.0]))
+    values = judge(truth, Answer(picks, score_sd=4.0), setting()).values["all"]
+    # (m + √(m² − 2k)) / 2 with m = 10.25 and two axes searched.
+    assert values["d_prime_observed"] == pytest.approx((10.25 + np.sqrt(10.25**2 - 4)) / 2)
+    assert judge(truth, Answer(picks), setting()).values["all"]["d_prime_observed"] is None
 
 
 # Who is better ------------------------------------------------------------------------------------
