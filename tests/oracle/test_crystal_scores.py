@@ -191,6 +191,15 @@ def test_a_wrong_magnification_is_a_wrong_cell():
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-9)
 
 
+def test_the_cell_errors_of_several_crystals_are_a_root_mean_square():
+    truth = Truth.concat([crystal(OBLIQUE, micrograph=name, radius=120.0) for name in ("0", "1")])
+    stretch = np.where(truth["micrograph"] == "0", 1.01, 1.0)
+    y, x = (SIZE / 2 + (truth[axis] - SIZE / 2) * stretch for axis in ("y", "x"))
+    found = score(truth, Picks(micrograph=truth["micrograph"], y=y, x=x))
+    assert found["cell_a_error"] == pytest.approx(0.40 / np.sqrt(2), rel=1e-9)
+    assert found["cell_b_error"] == pytest.approx(0.52 / np.sqrt(2), rel=1e-9)
+
+
 def test_noise_moves_the_cell_by_what_least_squares_says():
     rng = np.random.default_rng(6)
     truth = crystal(SQUARE)
