@@ -93,6 +93,49 @@ def test_only_pairs_with_limits_are_looked_at():
     assert {n: found[n] for n in names} == pytest.approx({n: expected[n] for n in names}, rel=1e-12)
 
 
+def test_a_pair_of_which_one_axis_has_no_limit_is_not_looked_at():
+    c = experiment()
+    half = np.arange(N) % 2 == 0
+    partly = c.truth.replace(sigma_y=np.where(half, c.truth["sigma_y"], np.nan))
+    rows = np.flatnonzero(half)
+    found = Efficiency().score(Comparison(partly, c.picks, c.match, 20.0, {}))
+    alone = Comparison(c.truth, c.picks, Match(rows, rows, c.match.distance[rows]), 20.0, {})
+    names = ("rmse_bound", "rmse_over_bound", "normalised_bias_x", "normalised_sd")
+    expected = Efficiency().score(alone)
+    assert {n: found[n] for n in names} == pytest.approx({n: expected[n] for n in names}, rel=1e-12)
+
+
+def test_a_particle_taken_for_another_is_held_to_no_limit():
+    """Every other pick has the wrong class, in another order of names, and lies 3 Å off."""
+    c = experiment(d_prime=12.0)
+    right = np.arange(N) % 2 == 0
+    truth = c.truth.replace(**{"class": np.where(np.arange(N) < 5, "b", "a")})
+    named = np.where(right, truth["class"], "c")
+    picks = c.picks.replace(y=c.picks["y"] + np.where(right, 0, 3.0), score=np.where(right, 24.0, 90.0))
+    picks = picks.replace(**{"class": named})
+    rows = np.flatnonzero(right)
+    alone = Comparison(
+        truth, picks, Match(rows, rows, c.match.distance[rows]), 20.0, {}, candidates=None, score_sd=2.0
+    )
+    expected = Efficiency().score(alone)
+    assert expected["d_prime_observed"] == pytest.approx(unbiased_height(12.0, 3), rel=1e-12)
+    for candidates in (None, picks):
+        whole = Comparison(truth, picks, c.match, 20.0, {}, candidates=candidates, score_sd=2.0)
+        assert Efficiency().score(whole) == pytest.approx(expected, rel=1e-12)
+    # A truth that tells no classes apart is met by any.
+    blind = Comparison(c.truth, picks, c.match, 20.0, {}, score_sd=2.0)
+    assert Efficiency().score(blind)["rmse_over_bound"] > 1.3 * expected["rmse_over_bound"]
+
+
+def test_the_angle_is_held_to_the_root_of_its_mean_limit_where_it_was_searched():
+    c = experiment()
+    turned = c.picks.replace(psi=np.where(np.arange(N) % 2, 3.0, -1.0))
+    found = Efficiency().score(Comparison(c.truth, turned, c.match, 20.0, {}))
+    assert found["psi_over_bound"] == pytest.approx(np.sqrt(5.0 / (c.truth["sigma_psi"] ** 2).mean()))
+    one_angle = c.picks.replace(psi=np.full(N, 3.0))
+    assert Efficiency().score(Comparison(c.truth, one_angle, c.match, 20.0, {}))["psi_over_bound"] is None
+
+
 @pytest.mark.parametrize(("d_prime", "reachable"), [(5.99, 0), (6.0, 1)])
 def test_below_6_the_limit_is_out_of_reach(d_prime, reachable):
     assert Efficiency().score(experiment(d_prime=d_prime))["reachable"] == reachable
