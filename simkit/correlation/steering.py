@@ -30,6 +30,10 @@ from simkit.correlation.padding import UNIT
 COARSEST = 6
 """A coarse grid keeps at least this many of every `UNIT` samples, so that a frame's margin holds two."""
 
+ALIKE = 0.98
+"""Correlation of a view with one that is searched from which on it need not be searched itself: a peak is
+then seen at 2 % less than its height, and worked out exactly all the same."""
+
 HARDLY_COARSER = 20
 """From this many of `UNIT` samples on, all are kept: the search is then on the image's own pixels."""
 
@@ -46,10 +50,19 @@ class SteeredBank:
         Kernels on the search grid, odd boxes around the central sample.
     mixing : array, shape (n_angles, n_basis + 1), float32, or None
         None if the basis is the views themselves, pedestal and all.
+    stride : int
+        Every so many-th view is searched; those between are nearly like one of them. However finely
+        a particle is turned, the search costs what its own detail demands.
     """
 
     basis: FloatArray
     mixing: FloatArray | None
+    stride: int = 1
+
+    @property
+    def searched(self) -> FloatArray | None:
+        """The rows of `mixing` that a search needs."""
+        return None if self.mixing is None else self.mixing[:: self.stride]
 
     @classmethod
     def exact(cls, kernels: FloatArray) -> SteeredBank:
@@ -172,8 +185,9 @@ def steer(
     -----
     Eigenvectors of the Gram matrix of the views, largest first: the truncated SVD.
     """
-    inside = spectrum.values * (spectrum.band <= kept)
-    gram = (inside @ inside.conj().T).real.astype(np.float64)
+    # Side by side, real and imaginary parts are real vectors with the real part of the products.
+    inside = np.ascontiguousarray(spectrum.values[:, spectrum.band <= kept]).view(np.float32)
+    gram = (inside @ inside.T).astype(np.float64)
     eigenvalues, vectors = (part[..., ::-1] for part in np.linalg.eigh(gram))
     lost = (1 - np.cumsum(eigenvalues * vectors**2, axis=1)).max(axis=0)
     enough = np.flatnonzero(lost <= lost_energy)
@@ -182,7 +196,16 @@ def steer(
     scale = np.where(spectrum.norm > 0, spectrum.norm, 1.0)[:, None]
     basis = resampled(np.tensordot((vectors / scale).T, particles, 1), UNIT / kept)
     mixing = np.hstack([vectors * scale, pedestals[:, None]])
-    return SteeredBank(basis.astype(np.float32), mixing.astype(np.float32)), max(float(lost[rank - 1]), 0.0)
+    bank = SteeredBank(basis.astype(np.float32), mixing.astype(np.float32), _stride(gram))
+    return bank, max(float(lost[rank - 1]), 0.0)
+
+
+def _stride(gram: FloatArray) -> int:
+    """Return the largest stride through views that leaves each of them like one of those it meets."""
+    size = np.sqrt(np.diag(gram))
+    alike = gram / np.where(size > 0, np.multiply.outer(size, size), 1.0)
+    strides = range(len(gram), 1, -1)
+    return next((n for n in strides if alike[:, ::n].max(axis=1).min() >= ALIKE), 1)
 
 
 def resampled(kernels: FloatArray, ratio: float) -> FloatArray:

@@ -28,7 +28,7 @@ BLOCK = 8192
 def best_over_views(
     image: FloatArray, bank: SteeredBank, sums: FloatArray, *, start: Sequence[int], workers: int = 1
 ) -> tuple[FloatArray, FloatArray]:
-    """Correlate an image with every view of a bank and keep the best score at every place.
+    """Correlate an image with the views of a bank and keep the best score at every place.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def best_over_views(
     Returns
     -------
     best : array of the shape of `sums`, float32
-        The largest score over all views.
+        The largest score over all views that are searched.
     first : array of the shape of `sums`, float32
         The score of the first view alone.
     """
@@ -64,7 +64,7 @@ def best_over_views(
         tile = fourier.forward(window(image, origin, size))
         maps = _maps(tile, spectra, size, sums[region].shape)
         best[region], first[region] = (
-            _largest(maps) if bank.mixing is None else _steered(maps, bank.mixing, sums[region])
+            _largest(maps) if bank.searched is None else _steered(maps, bank.searched, sums[region])
         )
 
     corners = itertools.product(*[range(0, n, s) for n, s in zip(shape, step, strict=True)])
