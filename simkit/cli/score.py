@@ -270,9 +270,8 @@ def _case(
     complete: bool,
 ) -> tuple[Truth, dict[str, Answer], Setting]:
     """Bring the sides together: one truth, every picker's answer to it, and how they are judged."""
-    from simkit.core.tables import Truth
     from simkit.engine.court import Answer, Setting
-    from simkit.io.sides import on_micrograph, paired
+    from simkit.io.sides import as_truth, on_micrograph, paired
     from simkit.scenario.spec import Ignore, Score
 
     if micrograph is not None:
@@ -287,15 +286,14 @@ def _case(
     nameless = not any(name for _, known in pairs.values() for name in known.table.codes("micrograph")[1])
     known = next(known for _, known in pairs.values())
     tables = {name: found.table for name, (found, _) in pairs.items()}
-    table = known.table
+    truth = as_truth(known)
     if nameless:
         tables = {name: found.replace(micrograph="") for name, found in tables.items()}
-        table = table.replace(micrograph="")
+        truth = truth.replace(micrograph="")
     classes = _classes([found for found, _ in pairs.values()], known)
     if not classes:
         tables = {name: found.replace(**{"class": ""}) for name, found in tables.items()}
-        table = table.replace(**{"class": ""})
-    columns = ("micrograph", "class", "y", "x", "psi", "rot", "tilt")
+        truth = truth.replace(**{"class": ""})
     setting = Setting(
         score=Score(radius=radius, rule=rule.value, ignore=Ignore(border=border)),
         classes=classes,
@@ -303,7 +301,7 @@ def _case(
         complete=complete,
     )
     answers = {name: Answer(found, _candidates(found)) for name, found in tables.items()}
-    return Truth(**{name: table[name] for name in columns}), answers, setting
+    return truth, answers, setting
 
 
 def _classes(found: Sequence[Side], known: Side) -> tuple[str, ...]:

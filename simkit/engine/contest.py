@@ -10,7 +10,7 @@ import numpy as np
 from simkit.core.grid import FloatArray
 from simkit.engine.court import Court, Indices
 from simkit.judging.comparison import PairedComparison, Tally, compare
-from simkit.judging.curve import Curve, detection_curve, threshold_at
+from simkit.judging.curve import threshold_at
 
 
 def contest(courts: Mapping[str, Court]) -> tuple[PairedComparison, ...]:
@@ -43,26 +43,12 @@ def contest(courts: Mapping[str, Court]) -> tuple[PairedComparison, ...]:
 
 def _equal_cuts(courts: Mapping[str, Court]) -> tuple[float, dict[str, float]]:
     """Return the false picks per micrograph to compare at, and every picker's threshold there."""
-    curves = {name: curve for name, court in courts.items() if (curve := _curve(court)) is not None}
+    curves = {name: c.blind.curve for name, c in courts.items() if c.blind.curve is not None}
     ends = [curve.fp[-1] / curve.images for curve in curves.values() if len(curve.fp)]
     wanted = next(iter(courts.values())).setting.score.equal_false_picks
     allowed = float(min([wanted, *ends]))
     cuts = {name: threshold_at(curve, allowed) for name, curve in curves.items()}
     return allowed, {name: np.inf if cut is None else cut for name, cut in cuts.items()}
-
-
-def _curve(court: Court) -> Curve | None:
-    if court.counted_candidates is None:
-        return None
-    setting = court.setting
-    return detection_curve(
-        court.truth.take(~court.left_out),
-        court.counted_candidates,
-        radius=setting.score.radius,
-        images=len(setting.micrographs),
-        area=setting.area,
-        ndim=setting.ndim,
-    )
 
 
 def _cut(court: Court, threshold: float) -> Court:
@@ -77,7 +63,8 @@ def _tally(name: str, court: Court) -> Tally:
     def per_cluster(clusters: Indices) -> FloatArray:
         return np.bincount(clusters, minlength=court.clusters.count).astype(float)
 
-    hits = np.isin(np.arange(len(court.truth)), court.match.truth)
+    hits = np.zeros(len(court.truth), bool)
+    hits[court.match.truth] = True
     return Tally(
         name=name,
         tp=per_cluster(court.truth_cluster[hits]),

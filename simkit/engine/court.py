@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from simkit.scenario.spec import Score
 
 Mask = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
+Rows = TypeVar("Rows", Truth, Picks)
 
 
 @dataclass(frozen=True)
@@ -128,15 +130,14 @@ class Court:
     def _clustered(self) -> tuple[Clusters, Indices, Indices]:
         """Return what intervals resample and which cluster each row is in; −1 for picks nobody judges."""
         setting, picks = self.setting, self.answer.picks
-        judged = np.flatnonzero(~self.ignored_picks)
         clusters, (of_truth, of_judged) = clusters_of(
             setting.micrographs,
             setting.extents or None,
-            [self.truth, picks.take(judged)],
+            [self.truth, _only(picks, ~self.ignored_picks)],
             ndim=setting.ndim,
         )
         of_picks = np.full(len(picks), -1)
-        of_picks[judged] = of_judged
+        of_picks[~self.ignored_picks] = of_judged
         # A pair across the border of two tiles counts where its particle is.
         of_picks[self.match.pick] = of_truth[self.match.truth]
         return clusters, of_truth, of_picks
@@ -146,7 +147,7 @@ class Court:
         sought = self.answer.sought
         if sought is None:
             return np.zeros(len(self.truth), bool)
-        return ~np.isin(self.truth["class"], ("", *sought))
+        return ~self.truth.labels("class").among(("", *sought))
 
     def _border(self, table: Truth | Picks) -> npt.NDArray[np.float64] | None:
         """Return every row's distance to the border of its micrograph in Å; None if sizes are unknown."""
@@ -154,12 +155,12 @@ class Court:
             return None
         distance = np.full(len(table), np.nan)
         codes, names = table.codes("micrograph")
-        for code, name in enumerate(names):
-            rows = np.flatnonzero(codes == code)
-            if (grid := self.setting.grids.get(name)) is not None:
-                distance[rows] = border_distance(
-                    table["y"][rows], table["x"][rows], shape=grid.shape, pixel_size=grid.pixel_size
-                )
+        grids = self.setting.grids
+        for grid in {grids[name] for name in names if name in grids}:
+            rows = np.array([grids.get(name) == grid for name in names], bool)[codes]
+            distance[rows] = border_distance(
+                table["y"][rows], table["x"][rows], shape=grid.shape, pixel_size=grid.pixel_size
+            )
         return distance
 
     def _masked(self, table: Truth | Picks) -> Mask | None:
@@ -173,7 +174,7 @@ class Court:
     def _matched(self, picks: Picks, border: npt.NDArray[np.float64] | None) -> tuple[Match, Mask]:
         """Match what counts, blind to class; return it by rows of the whole tables, and what is ignored."""
         score = self.setting.score
-        unjudged = np.isin(picks["micrograph"], list(self.setting.unjudged))
+        unjudged = picks.labels("micrograph").among(self.setting.unjudged)
         pairs = self._pair(~self.left_out, ~unjudged, picks)
         strip = score.ignore.border
         region = np.zeros(len(picks), bool) if border is None or strip == 0 else border < strip
@@ -192,23 +193,36 @@ class Court:
 
     def _pair(self, truths: Mask, rows: Mask, picks: Picks) -> Match:
         """Match some truths with some picks; row numbers are those of the whole tables."""
-        t, p = np.flatnonzero(truths), np.flatnonzero(rows)
         score = self.setting.score
         found = match(
-            self.truth.take(t), picks.take(p), radius=score.radius, rule=score.rule, ndim=self.setting.ndim
+            _only(self.truth, truths),
+            _only(picks, rows),
+            radius=score.radius,
+            rule=score.rule,
+            ndim=self.setting.ndim,
         )
+        t, p = np.flatnonzero(truths), np.flatnonzero(rows)
         return Match(t[found.truth], p[found.pick], found.distance)
+
+    @functools.cached_property
+    def blind(self) -> Comparison:
+        """The comparison of all rows, blind to class."""
+        return self.compare(None)
 
     def compare(self, name: str | None) -> Comparison:
         """Compare the rows of one class, or of all blind to class."""
         setting, picks = self.setting, self.answer.picks
         truths, rows = ~self.left_out, ~self.ignored_picks
         if name is not None:
-            truths, rows = truths & (self.truth["class"] == name), rows & (picks["class"] == name)
+            truths, rows = (
+                counted & table.labels("class").among([name])
+                for counted, table in ((truths, self.truth), (rows, picks))
+            )
+        found = _only(picks, rows)
         pairs = self.match if name is None else self._pair(truths, rows, picks)
         return Comparison(
-            truth=self.truth.take(truths),
-            picks=picks.take(rows),
+            truth=_only(self.truth, truths),
+            picks=found,
             match=_renumbered(pairs, truths, rows),
             radius=setting.score.radius,
             symmetry=setting.symmetry,
@@ -219,7 +233,7 @@ class Court:
             truth_cluster=self.truth_cluster[truths],
             pick_cluster=self.pick_cluster[rows],
             clusters=self.clusters.count,
-            candidates=self._candidates(name),
+            candidates=found if self.answer.candidates is picks else self._candidates(name),
             images=len(setting.micrographs),
             area=setting.area,
             score_sd=self.answer.score_sd,
@@ -228,21 +242,28 @@ class Court:
 
     def _left(self, name: str | None, table: Truth | Picks, counted: Mask) -> int:
         """Count the rows of a class that are left out."""
-        of_class = np.ones(len(table), bool) if name is None else table["class"] == name
+        of_class = np.ones(len(table), bool) if name is None else table.labels("class").among([name])
         return int((of_class & ~counted).sum())
 
     @functools.cached_property
-    def counted_candidates(self) -> Picks | None:
+    def _counted_candidates(self) -> Picks | None:
         """The candidates that are not ignored."""
         everything = self.answer.candidates
         if everything is None:
             return None
-        return everything.take(~self._matched(everything, self._border(everything))[1])
+        return _only(everything, ~self._matched(everything, self._border(everything))[1])
 
     def _candidates(self, name: str | None) -> Picks | None:
         """Return the counted candidates of a class, or all."""
-        counted = self.counted_candidates
-        return counted if counted is None or name is None else counted.take(counted["class"] == name)
+        counted = self._counted_candidates
+        if counted is None or name is None:
+            return counted
+        return _only(counted, counted.labels("class").among([name]))
+
+
+def _only(table: Rows, counted: Mask) -> Rows:
+    """Return the rows that count: the table itself, and no copy, where all do."""
+    return table if counted.all() else table.take(counted)
 
 
 def _renumbered(pairs: Match, truths: Mask, picks: Mask) -> Match:

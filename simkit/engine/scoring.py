@@ -9,7 +9,7 @@ from simkit.core.tables import Picks, Truth
 from simkit.engine.court import Answer, Court, Setting
 from simkit.engine.results import Judgement, Value
 from simkit.judging.confusion import confusion
-from simkit.judging.curve import Curve, detection_curve, radius_curve
+from simkit.judging.curve import radius_curve
 from simkit.judging.strata import stratify
 from simkit.matching.published import published_scores
 from simkit.metric.base import Comparison, Metric
@@ -36,8 +36,7 @@ def judge(truth: Truth, answer: Answer, setting: Setting) -> Judgement:
 def sentence(court: Court) -> Judgement:
     """Say everything of a picker whose rows are sorted and matched; see `judge`."""
     answer, setting = court.answer, court.setting
-    everything = court.compare(None)
-    compared = {"all": everything, **{name: court.compare(name) for name in setting.classes}}
+    compared = {"all": court.blind, **{name: court.compare(name) for name in setting.classes}}
     metrics = setting.score.used_metrics
     judgement = Judgement(
         knows=answer.knows,
@@ -59,7 +58,7 @@ def _detailed(judgement: Judgement, court: Court, compared: Mapping[str, Compari
     counted = compared["all"].truth, compared["all"].picks
     return replace(
         judgement,
-        curves={name: curve for name, c in compared.items() if (curve := _curve(c)) is not None},
+        curves={name: c.curve for name, c in compared.items() if c.curve is not None},
         by_radius=radius_curve(
             *counted, radius=radius, area=setting.area, ndim=ndim, rule=setting.score.rule
         ),
@@ -116,9 +115,3 @@ def _intervals(
     shares = {"precision": (tp, picks), "recall": (tp, truths), "f1": (tp, (truths + picks) / 2)}
     alone = {name: limits for name, share in shares.items() if (limits := wilson(*share)) is not None}
     return alone | found
-
-
-def _curve(c: Comparison) -> Curve | None:
-    if c.candidates is None:
-        return None
-    return detection_curve(c.truth, c.candidates, radius=c.radius, images=c.images, area=c.area, ndim=c.ndim)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from simkit.core.grid import FloatArray
 from simkit.core.tables import Picks, Truth
@@ -101,15 +102,31 @@ def detection_curve(
     ever grow as the threshold falls. An optimal matching, made anew at each threshold, need not let the
     false picks grow.
     """
-    score = candidates["score"]
-    if np.isnan(score).any():
+    if np.isnan(candidates["score"]).any():
         return None
-    order = np.argsort(-score, kind="stable")
-    hit = truths_taken(truth, candidates, radius=radius, ndim=ndim)[order] >= 0
+    hit = truths_taken(truth, candidates, radius=radius, ndim=ndim) >= 0
+    return curve_of_hits(candidates["score"], hit, truths=len(truth), images=images, area=area)
+
+
+def curve_of_hits(
+    score: FloatArray, hit: npt.NDArray[np.bool_], *, truths: int, images: int, area: float | None = None
+) -> Curve:
+    """Count at every threshold candidates of which it is known whether they hit; see `detection_curve`.
+
+    Parameters
+    ----------
+    score : array, shape (n,)
+        Of each candidate.
+    hit : array of bool, shape (n,)
+        Whether it takes a particle by the score-greedy rule.
+    truths, images, area : int, int, float or None
+        See `Curve`.
+    """
+    order = np.argsort(-score)
     falling = score[order]
     last = np.flatnonzero(np.append(falling[1:] != falling[:-1], True)[: len(falling)])
-    tp = np.cumsum(hit)[last].astype(float)
-    return Curve(falling[last], tp, last + 1 - tp, len(truth), images, area)
+    tp = np.cumsum(hit[order])[last].astype(float)
+    return Curve(falling[last], tp, last + 1 - tp, truths, images, area)
 
 
 def average_precision(curve: Curve) -> float | None:

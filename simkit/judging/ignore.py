@@ -104,10 +104,9 @@ def ignored_picks(
     they are closer, two picks beside a particle that counts may both have been hits only because one of
     them could be charged to the neighbour, and without the neighbour one of them is a second pick.
     """
-    ignored = np.zeros(len(picks), bool)
-    rows = np.flatnonzero(forgiven)
-    ignored[near(truth.take(rows), picks, radius=radius, ndim=ndim).pick] = True
-    ignored |= region
+    ignored = region.copy()
+    if forgiven.any():
+        ignored[near(truth.take(forgiven), picks, radius=radius, ndim=ndim).pick] = True
     ignored[match.pick] = False
     return ignored
 

@@ -6,7 +6,7 @@ from simkit.core.grid import FloatArray
 from simkit.core.tables import Picks, Truth
 from simkit.matching.assignment import least_cost
 from simkit.matching.base import Match
-from simkit.matching.pairs import Pairs, near, near_points
+from simkit.matching.pairs import Pairs, near_by_block, near_points
 
 
 def match(truth: Truth, picks: Picks, *, radius: float, ndim: int = 2) -> Match:
@@ -26,7 +26,8 @@ def match(truth: Truth, picks: Picks, *, radius: float, ndim: int = 2) -> Match:
     Match
         Row numbers into the two tables as given. To match within a class, pass only its rows.
     """
-    return best_of(near(truth, picks, radius=radius, ndim=ndim), radius)
+    blocks = near_by_block(truth, picks, radius=radius, ndim=ndim)
+    return Match.of(Pairs.concat([_chosen(found, radius).of_rows(*rows) for found, *rows in blocks]))
 
 
 def match_optimal(truth_points: FloatArray, pick_points: FloatArray, radius: float) -> Match:
@@ -50,4 +51,8 @@ def match_optimal(truth_points: FloatArray, pick_points: FloatArray, radius: flo
 
 def best_of(pairs: Pairs, radius: float) -> Match:
     """Choose the optimal one-to-one subset of the pairs that are near enough."""
-    return Match.of(pairs.take(least_cost(pairs.truth, pairs.pick, (pairs.distance / radius) ** 2)))
+    return Match.of(_chosen(pairs, radius))
+
+
+def _chosen(pairs: Pairs, radius: float) -> Pairs:
+    return pairs.take(least_cost(pairs.truth, pairs.pick, (pairs.distance / radius) ** 2))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from simkit.core.grid import FloatArray
+from simkit.core.labels import Codes, common_codes
 from simkit.core.tables import Picks, Table, Truth
 
 ROUNDING = 1e-9
@@ -46,6 +47,20 @@ class Pairs:
         """Return the pairs selected by indices or by a boolean mask."""
         return Pairs(self.truth[rows], self.pick[rows], self.distance[rows])
 
+    def of_rows(self, truth: Indices, pick: Indices) -> Pairs:
+        """Return the same pairs by the numbers that their rows have in larger tables."""
+        return Pairs(truth[self.truth], pick[self.pick], self.distance)
+
+    @classmethod
+    def concat(cls, parts: Sequence[Pairs]) -> Pairs:
+        """Put pairs of the same tables together."""
+        nobody = np.empty(0, np.intp)
+        return cls(
+            np.concatenate([nobody, *(part.truth for part in parts)]),
+            np.concatenate([nobody, *(part.pick for part in parts)]),
+            np.concatenate([np.empty(0), *(part.distance for part in parts)]),
+        )
+
 
 def near_points(truth_points: FloatArray, pick_points: FloatArray, radius: float) -> Pairs:
     """Return every pair at most `radius` apart, those at distance 0 and exactly `radius` included.
@@ -67,19 +82,30 @@ def near_points(truth_points: FloatArray, pick_points: FloatArray, radius: float
 
 def near(truth: Truth, picks: Picks, *, radius: float, ndim: int = 2) -> Pairs:
     """Return every truth and pick of the same micrograph at most `radius` Å apart, whatever their class."""
-    sheets = numbered(truth["micrograph"], picks["micrograph"])
+    blocks = near_by_block(truth, picks, radius=radius, ndim=ndim)
+    return Pairs.concat([found.of_rows(*rows) for found, *rows in blocks])
+
+
+def near_by_block(
+    truth: Truth, picks: Picks, *, radius: float, ndim: int = 2
+) -> Iterator[tuple[Pairs, Indices, Indices]]:
+    """Find the same a few whole micrographs at a time, so that what is done with them stays in the caches.
+
+    Yields
+    ------
+    pairs : Pairs
+        By numbers within the block.
+    truths, picks : array of int
+        The rows of the block.
+    """
+    sheets = common_codes(truth.labels("micrograph"), picks.labels("micrograph"))
     points = [positions(table, ndim) for table in (truth, picks)]
-    parts = []
     for rows in _blocks(*sheets):
         # Micrographs are stacked like sheets, further apart than the radius: one search does them all.
         stacked = [
             np.column_stack([p[r], 2 * radius * s[r]]) for p, r, s in zip(points, rows, sheets, strict=True)
         ]
-        found = near_points(stacked[0], stacked[1], radius)
-        parts.append(Pairs(rows[0][found.truth], rows[1][found.pick], found.distance))
-    if not parts:
-        return Pairs(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))
-    return Pairs(*(np.concatenate([getattr(p, name) for p in parts]) for name in Pairs.__annotations__))
+        yield near_points(stacked[0], stacked[1], radius), *rows
 
 
 def positions(table: Table, ndim: int = 2) -> FloatArray:
@@ -102,7 +128,7 @@ def numbered(*columns: npt.NDArray[np.str_]) -> tuple[Indices, ...]:
     return tuple(of(names) for names in columns)
 
 
-def _blocks(truth_sheet: Indices, pick_sheet: Indices) -> Iterator[tuple[Indices, Indices]]:
+def _blocks(truth_sheet: Codes, pick_sheet: Codes) -> Iterator[tuple[Indices, Indices]]:
     """Yield the rows of truths and picks of a few whole micrographs at a time."""
     order = [np.argsort(sheet, kind="stable") for sheet in (truth_sheet, pick_sheet)]
     count = max((int(sheet.max()) + 1 for sheet in (truth_sheet, pick_sheet) if len(sheet)), default=0)

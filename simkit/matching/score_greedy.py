@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simkit.core.tables import Picks, Truth
-from simkit.matching._mutual import ranks, settled
+from simkit.matching._mutual import ranks, settled, sorted_by
 from simkit.matching.base import Match
 from simkit.matching.pairs import Pairs, near
 
@@ -41,22 +41,27 @@ def match(truth: Truth, picks: Picks, *, radius: float, ndim: int = 2) -> Match:
     ----------
     .. [1] Lin et al., Microsoft COCO, ECCV 2014; pycocotools, `COCOeval.evaluateImg`.
     """
-    return Match.of(_chosen(truth, picks, radius, ndim))
+    return Match.of(_chosen(truth, picks, near(truth, picks, radius=radius, ndim=ndim), ndim))
 
 
-def truths_taken(truth: Truth, picks: Picks, *, radius: float, ndim: int = 2) -> npt.NDArray[np.intp]:
-    """Return for every pick the row of the truth it takes, −1 where it takes none; as in `match`."""
-    chosen = _chosen(truth, picks, radius, ndim)
+def truths_taken(
+    truth: Truth, picks: Picks, *, radius: float, ndim: int = 2, pairs: Pairs | None = None
+) -> npt.NDArray[np.intp]:
+    """Return for every pick the row of the truth it takes, −1 where it takes none; as in `match`.
+
+    `pairs` is what `near` returns, for whom has it already.
+    """
+    if pairs is None:
+        pairs = near(truth, picks, radius=radius, ndim=ndim)
+    chosen = _chosen(truth, picks, pairs, ndim)
     taken = np.full(len(picks), -1)
     taken[chosen.pick] = chosen.truth
     return taken
 
 
-def _chosen(truth: Truth, picks: Picks, radius: float, ndim: int) -> Pairs:
-    pairs = near(truth, picks, radius=radius, ndim=ndim)
+def _chosen(truth: Truth, picks: Picks, pairs: Pairs, ndim: int) -> Pairs:
     axes = ("x", "y")[:ndim]
     choice = ranks(*(picks[axis] for axis in axes), -picks["score"])
-    place = ranks(*(truth[axis] for axis in axes))
-    by_pick = np.lexsort((place[pairs.truth], pairs.distance))
-    by_truth = np.argsort(choice[pairs.pick], kind="stable")
+    by_pick = sorted_by(pairs.truth, *(truth[axis][pairs.truth] for axis in axes), pairs.distance)
+    by_truth = np.argsort(choice[pairs.pick])
     return pairs.take(settled(pairs, by_truth, by_pick))

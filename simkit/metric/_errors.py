@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from simkit.core.grid import FloatArray
+from simkit.core.labels import common_codes
 from simkit.core.orientation import angle_between, orientation
 from simkit.core.quantity import fold, wrap_angle
 from simkit.core.symmetry import point_group
 from simkit.core.tables import Picks, Truth
 from simkit.matching.base import Match
+from simkit.matching.pairs import Indices
 
 SAMPLED = 0.1
 """Least singular value, relative to the largest, of a fit over the pixel: with less, the positions
@@ -23,6 +26,12 @@ def position_errors(*, truth: Truth, picks: Picks, match: Match) -> tuple[FloatA
     """Return pick − truth in Å, along y and along x, for every pair."""
     dy, dx = (picks[axis][match.pick] - truth[axis][match.truth] for axis in ("y", "x"))
     return dy, dx
+
+
+def of_one_class(truth: Truth, rows: Indices, picks: Picks, picked: Indices) -> npt.NDArray[np.bool_]:
+    """Tell of some truths, and a pick for each, whether both are of the same class."""
+    known, found = common_codes(truth.labels("class").take(rows), picks.labels("class").take(picked))
+    return known == found
 
 
 def angle_errors_by_pair(
@@ -41,10 +50,11 @@ def angle_errors_by_pair(
     solids, whose ψ means nothing without the view: `orientation_errors` has them.
     """
     t, p = match.truth, match.pick
-    period = np.array([360.0 / fold(symmetry.get(name, "C1")) for name in truth["class"][t]])
+    codes, names = truth.codes("class")
+    period = np.array([360.0 / fold(symmetry.get(name, "C1")) for name in names])[codes[t]]
     error = wrap_angle(picks["psi"][p] - truth["psi"][t], period)
     flat = np.isnan(truth["tilt"][t]) & np.isnan(picks["tilt"][p])
-    return np.where(flat & (truth["class"][t] == picks["class"][p]), error, np.nan)
+    return np.where(flat & of_one_class(truth, t, picks, p), error, np.nan)
 
 
 def angle_errors(*, truth: Truth, picks: Picks, match: Match, symmetry: Mapping[str, str]) -> FloatArray:
@@ -68,16 +78,19 @@ def orientation_errors(
     Pairs of unequal classes are left out. A projection mirrored by the lattice is that of the solid
     seen from behind, and counted as such.
     """
-    known = truth.take(match.truth), picks.take(match.pick)
-    whole = np.logical_and.reduce([np.isfinite(t[name]) for t in known for name in ("psi", "rot", "tilt")])
-    whole &= known[0]["class"] == known[1]["class"]
-    right, found = (table.take(whole) for table in known)
+    sides = (truth, match.truth), (picks, match.pick)
+    whole = of_one_class(truth, match.truth, picks, match.pick)
+    for table, rows in sides:
+        for name in ("psi", "rot", "tilt"):
+            whole &= np.isfinite(table[name][rows])
+    right, found = (table.take(rows[whole]) for table, rows in sides)
     one = orientation(found["rot"], found["tilt"], found["psi"])
     other = orientation(right["rot"], right["tilt"], right["psi"], right["mirror"])
     errors = np.zeros(len(right))
-    for name in np.unique(right["class"]):
-        mine = right["class"] == name
-        group = point_group(symmetry.get(str(name), "C1"))
+    codes, names = right.codes("class")
+    for code, name in enumerate(names):
+        mine = codes == code
+        group = point_group(symmetry.get(name, "C1"))
         errors[mine] = angle_between(one[mine], other[mine], group)
     return errors
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +14,10 @@ import numpy.typing as npt
 from simkit.core.grid import FloatArray
 from simkit.core.spec import Spec
 from simkit.core.tables import Picks, Truth
+from simkit.judging.curve import Curve, curve_of_hits
 from simkit.matching.base import Match
+from simkit.matching.pairs import Pairs, near
+from simkit.matching.score_greedy import truths_taken
 
 Indices = npt.NDArray[np.intp]
 
@@ -72,6 +76,30 @@ class Comparison:
     area: float | None = None
     score_sd: float | None = None
     pixel_size: float | None = None
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """Every truth and pick within the radius of each other."""
+        return near(self.truth, self.picks, radius=self.radius, ndim=self.ndim)
+
+    @cached_property
+    def taken(self) -> Indices | None:
+        """The row of the truth that every candidate takes, the best score first; −1 where it takes none.
+
+        None where no candidates are kept, or one has no score.
+        """
+        if self.candidates is None or np.isnan(self.candidates["score"]).any():
+            return None
+        known = self.pairs if self.candidates is self.picks else None
+        return truths_taken(self.truth, self.candidates, radius=self.radius, ndim=self.ndim, pairs=known)
+
+    @cached_property
+    def curve(self) -> Curve | None:
+        """Counts of the candidates at every threshold; None as for `taken`."""
+        if self.candidates is None or self.taken is None:
+            return None
+        score, hit = self.candidates["score"], self.taken >= 0
+        return curve_of_hits(score, hit, truths=len(self.truth), images=self.images, area=self.area)
 
     def over_truth(self, values: FloatArray, rows: Indices) -> FloatArray:
         """Sum one value for each of some truth rows over each cluster; shape (clusters,)."""

@@ -87,15 +87,19 @@ def _cell_errors(errors: list[FloatArray]) -> dict[str, float | None]:
 
 def _crystals(c: Comparison) -> Iterator[CrystalScore]:
     """Judge every crystal of every micrograph."""
+    if np.isnan(c.truth["h"]).all():
+        return
     truth_indices, claimed = (_columns(table, "h", "k") for table in (c.truth, c.picks))
     sites, positions = (_columns(table, "y", "x") for table in (c.truth, c.picks))
     picks_of = _rows_of(c.picks, "micrograph")
     matched = np.zeros(len(c.picks), bool)
     matched[c.match.pick] = True
+    pair_of = np.full(len(c.truth), -1)
+    pair_of[c.match.truth] = np.arange(len(c.match.truth))
     for name, rows in _rows_of(c.truth, "micrograph", "class").items():
         on_net = rows[np.isfinite(truth_indices[rows]).all(axis=1)]
         mine = picks_of.get(name[:1], np.zeros(0, np.intp))
-        match = _within(c.match, on_net, mine)
+        match = _within(c.match, pair_of[on_net], on_net, mine)
         elsewhere = matched[mine]
         elsewhere[match.pick] = False
         crystal = judge_crystal(
@@ -123,9 +127,9 @@ def _rows_of(table: Table, *columns: str) -> dict[tuple[str, ...], Indices]:
     return dict(zip(zip(*texts, strict=True), rows, strict=True)) if len(table) else {}
 
 
-def _within(match: Match, truths: Indices, picks: Indices) -> Match:
-    """Return the pairs of some truths, numbered within these truths and picks; both are sorted."""
-    kept = np.isin(match.truth, truths)
+def _within(match: Match, pairs: Indices, truths: Indices, picks: Indices) -> Match:
+    """Return the pairs of some truths, −1 where one has none, numbered within these truths and picks."""
+    kept = pairs[pairs >= 0]
     return Match(
         np.searchsorted(truths, match.truth[kept]),
         np.searchsorted(picks, match.pick[kept]),

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import ClassVar, Literal
 
 from simkit.core.quantity import PositiveNumber
-from simkit.judging.curve import average_precision, best_f1, detection_curve, recall_at
+from simkit.judging.curve import average_precision, best_f1, recall_at
 from simkit.metric.base import Comparison, Metric
 
 TUNED_ON_TRUTH = frozenset({"oracle_f1", "oracle_threshold"})
@@ -35,12 +35,7 @@ class Curve(Metric):
 
     def score(self, comparison: Comparison) -> dict[str, float | int | None]:
         """See `Metric.score`."""
-        c = comparison
-        if c.candidates is None:
-            return dict.fromkeys(self.units)
-        curve = detection_curve(
-            c.truth, c.candidates, radius=c.radius, images=c.images, area=c.area, ndim=c.ndim
-        )
+        curve = comparison.curve
         if curve is None:
             return dict.fromkeys(self.units)
         best = best_f1(curve)

@@ -14,8 +14,11 @@ from simkit.core.quantity import PositiveNumber
 from simkit.core.tables import Picks, Truth
 from simkit.judging.chance import chance_matches
 from simkit.matching.base import Match
-from simkit.matching.pairs import near
-from simkit.metric.base import Comparison, Metric
+from simkit.matching.pairs import Pairs
+from simkit.metric._errors import of_one_class
+from simkit.metric.base import Comparison, Indices, Metric
+
+Mask = npt.NDArray[np.bool_]
 
 BOUNDED_BELOW = frozenset(
     {"precision", "f1", "f_beta", "jaccard", "average_precision", "recall_at_equal_false", "oracle_f1"}
@@ -117,19 +120,25 @@ def detection_scores(
     }
 
 
-def crowding(*, truth: Truth, picks: Picks, match: Match, radius: float, ndim: int = 2) -> dict[str, int]:
+def crowding(pairs: Pairs, *, found: Mask, hits: Mask) -> dict[str, int]:
     """Count where one particle was seen as several, and several as one.
+
+    Parameters
+    ----------
+    pairs : Pairs
+        Every truth and pick within the radius of each other.
+    found, hits : array of bool, shape (truths,) and (picks,)
+        Particles and picks that were matched.
 
     Returns
     -------
     dict
-        duplicates: unmatched picks within `radius` Å of a particle that another pick has taken; they are
+        duplicates: unmatched picks within the radius of a particle that another pick has taken; they are
         false like any other, but tell a picker that sees double from one that sees ghosts. split:
         particles taken near which such a pick lies. merged: matched picks near which a missed particle
         lies. Exchanging truth and picks exchanges split and merged.
     """
-    pairs = near(truth, picks, radius=radius, ndim=ndim)
-    taken, matched = np.isin(pairs.truth, match.truth), np.isin(pairs.pick, match.pick)
+    taken, matched = found[pairs.truth], hits[pairs.pick]
     return {
         "duplicates": len(np.unique(pairs.pick[taken & ~matched])),
         "split": len(np.unique(pairs.truth[taken & ~matched])),
@@ -139,7 +148,7 @@ def crowding(*, truth: Truth, picks: Picks, match: Match, radius: float, ndim: i
 
 def count_wrong_class(*, truth: Truth, picks: Picks, match: Match) -> int:
     """Count the pairs whose truth and pick are of different classes."""
-    return int((truth["class"][match.truth] != picks["class"][match.pick]).sum())
+    return int((~of_one_class(truth, match.truth, picks, match.pick)).sum())
 
 
 class Detection(Metric):
@@ -178,7 +187,7 @@ class Detection(Metric):
                 complete=c.complete,
                 beta=self.beta,
             ),
-            **crowding(truth=c.truth, picks=c.picks, match=c.match, radius=c.radius, ndim=c.ndim),
+            **crowding(c.pairs, found=_among(c.match.truth, truths), hits=_among(c.match.pick, picks)),
             "wrong_class": count_wrong_class(truth=c.truth, picks=c.picks, match=c.match),
             "ignored_truths": c.ignored_truths,
             "ignored_picks": c.ignored_picks,
@@ -188,7 +197,7 @@ class Detection(Metric):
     def sums(self, comparison: Comparison) -> dict[str, FloatArray]:
         """See `Metric.sums`; a pair counts where its particle is, so no cluster has more pairs than picks."""
         c = comparison
-        every, spare = np.arange(len(c.truth)), np.setdiff1d(np.arange(len(c.picks)), c.match.pick)
+        every, spare = np.arange(len(c.truth)), np.flatnonzero(~_among(c.match.pick, len(c.picks)))
         tp = c.over_truth(np.ones(len(c.match.truth)), c.match.truth)
         unmatched = c.over_picks(np.ones(len(spare)), spare)
         return {
@@ -203,3 +212,10 @@ class Detection(Metric):
         counts = {name: np.asarray(sums[name], float) for name in ("tp", "truths", "picks")}
         no_picks = np.where(counts["picks"] > 0, counts["picks"], np.nan)
         return {**rates(**counts, beta=self.beta), "fdr": np.asarray(sums["fp"], float) / no_picks}
+
+
+def _among(rows: Indices, n: int) -> Mask:
+    """Tell which of n rows are among some."""
+    among = np.zeros(n, bool)
+    among[rows] = True
+    return among

@@ -12,8 +12,7 @@ import numpy.typing as npt
 
 from simkit.core.grid import FloatArray
 from simkit.core.tables import Picks, Truth
-from simkit.matching.score_greedy import truths_taken
-from simkit.metric._errors import angle_errors_by_pair, position_errors
+from simkit.metric._errors import angle_errors_by_pair, of_one_class, position_errors
 from simkit.metric.base import Comparison, Indices, Metric
 from simkit.theory.outliers import LOWEST_REACHABLE
 
@@ -108,6 +107,8 @@ class Efficiency(Metric):
 
 
 def _detection(c: Comparison) -> dict[str, float | None]:
+    if np.isnan(c.truth["d_prime"]).all():
+        return dict.fromkeys(("d_prime", "d_prime_observed", "eta_detection"))
     found, truth, pick = _heights(c)
     limit = c.truth["d_prime"][truth]
     known = np.isfinite(limit)
@@ -127,19 +128,18 @@ def _detection(c: Comparison) -> dict[str, float | None]:
 
 def _heights(c: Comparison) -> tuple[Picks, Indices, Indices]:
     """Return the list whose heights count, and the rows of its pairs in the truth and in it."""
-    if c.candidates is None or np.isnan(c.candidates["score"]).any():
-        alike = _of_one_class(c.truth, c.match.truth, c.picks, c.match.pick)
+    if c.candidates is None or c.taken is None:
+        alike = _seen_as_it_is(c.truth, c.match.truth, c.picks, c.match.pick)
         return c.picks, c.match.truth[alike], c.match.pick[alike]
-    taken = truths_taken(c.truth, c.candidates, radius=c.radius, ndim=c.ndim)
-    pick = np.flatnonzero(taken >= 0)
-    alike = _of_one_class(c.truth, taken[pick], c.candidates, pick)
-    return c.candidates, taken[pick][alike], pick[alike]
+    pick = np.flatnonzero(c.taken >= 0)
+    truth = c.taken[pick]
+    alike = _seen_as_it_is(c.truth, truth, c.candidates, pick)
+    return c.candidates, truth[alike], pick[alike]
 
 
-def _of_one_class(truth: Truth, rows: Indices, picks: Picks, picked: Indices) -> npt.NDArray[np.bool_]:
+def _seen_as_it_is(truth: Truth, rows: Indices, picks: Picks, picked: Indices) -> npt.NDArray[np.bool_]:
     """Tell which pairs do not take one thing for another: the limits are those of seeing it as it is."""
-    known = truth["class"][rows]
-    return (known == picks["class"][picked]) | (known == "")
+    return of_one_class(truth, rows, picks, picked) | truth.labels("class").among([""])[rows]
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _normalisable(c: Comparison) -> _Errors:
     error = np.array(position_errors(truth=c.truth, picks=c.picks, match=c.match)[-c.ndim :])
     limit = np.array([c.truth[f"sigma_{axis}"][c.match.truth] for axis in ("y", "x")[-c.ndim :]])
     known = (np.isfinite(limit) & (limit > 0)).all(axis=0)
-    known &= _of_one_class(c.truth, c.match.truth, c.picks, c.match.pick)
+    known &= _seen_as_it_is(c.truth, c.match.truth, c.picks, c.match.pick)
     return _Errors(c.match.truth[known], error[:, known], limit[:, known])
 
 
@@ -180,8 +180,10 @@ def _localisation(c: Comparison) -> dict[str, float | None]:
 
 
 def _psi_over_bound(c: Comparison) -> float | None:
-    error = angle_errors_by_pair(truth=c.truth, picks=c.picks, match=c.match, symmetry=c.symmetry)
     limit = c.truth["sigma_psi"][c.match.truth]
+    if np.isnan(limit).all():
+        return None
+    error = angle_errors_by_pair(truth=c.truth, picks=c.picks, match=c.match, symmetry=c.symmetry)
     known = np.isfinite(error) & np.isfinite(limit) & (limit > 0)
     # A picker that tries one angle alone has not looked for it.
     if c.ndim == 1 or not known.any() or len(np.unique(c.picks["psi"])) < 2:
