@@ -236,19 +236,29 @@ def table(y: np.ndarray, x: np.ndarray, psi: np.ndarray, template: str = "hook")
     return Picks(y=y * PIXEL, x=x * PIXEL, psi=psi, template=np.full(len(y), template))
 
 
-def test_boxes_are_turned_back() -> None:
+@pytest.mark.parametrize("first", [0.0, 40.0])
+def test_boxes_are_turned_back(first: float) -> None:
     """Copies without noise average to the template; interpolation by splines costs 1e-4 of that."""
     rng = np.random.default_rng(8)
     places = np.stack([g.ravel() for g in np.mgrid[30:300:45, 30:300:45]]) + rng.uniform(-3, 3, (2, 36))
     turns = rng.uniform(0, 360, 36)
     y, x = np.indices((320, 310))
     pixels = sum(hook(y - a, x - b, psi) for a, b, psi in zip(*places, turns, strict=True)) + 1000.0
-    bank = hook_bank(np.arange(0, 360, 10.0))
+    bank = hook_bank(first + np.arange(0, 360, 10.0))
     ghost = ghost_of([stacks(pixels, table(*places, turns), [bank], PIXEL)], [bank])
     assert (ghost.template, ghost.boxes) == ("hook", 36)
     assert ghost.correlation > 0.999
     backwards = ghost_of([stacks(pixels, table(*places, -turns), [bank], PIXEL)], [bank])
     assert backwards.correlation < 0.9
+
+
+def test_the_reference_is_the_view_that_found_most() -> None:
+    few, many = hook_bank(np.zeros(1)), dataclasses.replace(hook_bank(np.full(1, 90.0)), name="turned")
+    boxes = {0: Stack(FEWEST_BOXES, few.images[0]), 1: Stack(FEWEST_BOXES + 1, many.images[0])}
+    ghost = ghost_of([boxes], [few, many])
+    assert (ghost.template, ghost.boxes) == ("turned", FEWEST_BOXES + 1)
+    np.testing.assert_allclose(ghost.reference, many.images[0], atol=1e-12)
+    assert ghost.correlation == pytest.approx(1)
 
 
 def look(pixels: np.ndarray, bank: TemplateBank) -> Found:
