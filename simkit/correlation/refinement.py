@@ -9,11 +9,16 @@ import numpy as np
 
 from simkit.core.grid import FloatArray
 from simkit.correlation.bank import TemplateBank
-from simkit.correlation.normalised import LocalSums, Mask, ratio, template_mask
+from simkit.correlation.local import Mask, OnDemand
+from simkit.correlation.normalised import LocalSums, ratio, template_mask
 from simkit.correlation.padding import MARGIN, Frame
 from simkit.correlation.peaks import Peak
 from simkit.correlation.subpixel import quadratic_peak
 from simkit.correlation.whitening import NoiseSpectrum
+
+EQUAL = 1e-9
+"""Relative difference of scores that are equal but for rounding: the views of a round template have no top to
+climb to, and a climb among their last bits would not end."""
 
 STEPS = 2 * MARGIN
 """Most steps of one pixel or one angle from where a coarse search saw a peak to its top."""
@@ -56,17 +61,17 @@ class Probe:
         What every view is multiplied with, centre at n // 2.
     mask : array of bool, shape box
         Where the kernels are not zero.
-    sums : array
+    sums : array on demand
         Sum of the field's values under the mask, at each pixel of the frame.
-    norm : array or None
+    norm : array on demand, or None
         What products are divided by at each pixel of the frame; None where nothing is.
     """
 
     bank: TemplateBank
     kernels: FloatArray
     mask: Mask
-    sums: FloatArray
-    norm: FloatArray | None = None
+    sums: OnDemand
+    norm: OnDemand | None = None
 
 
 def boxed_probes(field: Field, banks: Sequence[TemplateBank], kernels: Sequence[FloatArray]) -> list[Probe]:
@@ -137,7 +142,8 @@ def climb(field: Field, probe: Probe, place: tuple[int, ...], view: int, radius:
             return None
         views = _around(probe.bank, view, radius)
         scores = exact_scores(field, probe, place, views, radius)
-        if scores.max() <= scores[(views.index(view), *(radius,) * len(place))]:
+        here = scores[(views.index(view), *(radius,) * len(place))]
+        if scores.max() <= here + EQUAL * abs(here):
             # Once more on its own, so that its bits do not depend on what was summed beside it.
             return Summit(place, view, float(exact_scores(field, probe, place, [view], 0).item()))
         which, *steps = np.unravel_index(scores.argmax(), scores.shape)

@@ -124,9 +124,25 @@ def test_coarse_and_exhaustive_agree(kind: type) -> None:
         # What stands out of the noise is the same to the last digit …
         assert {r for r in ours if r[3] > HIGH * low} == {r for r in theirs if r[3] > HIGH * low}
         picks, odd = picks + len(theirs), odd + len(ours ^ theirs)
-    # … and of what does not, a peak in a hundred is climbed from the other side of a dip.
+    # … and of what does not, a peak in twenty is climbed from the other side of a dip.
     assert picks > 20
-    assert odd <= 0.05 * picks
+    assert odd <= 0.08 * picks
+
+
+def test_a_round_template_at_fine_angles_is_found() -> None:
+    axis = np.arange(33) - 16
+    ring = np.exp(-((np.hypot(axis[:, None], axis) - 8) ** 2) / 8)
+    views = standardised(np.repeat(ring[None], 360, 0))
+    bank = TemplateBank("ring", "ring", views, np.arange(360.0), PIXEL, 14 * PIXEL, "C1")
+    pixels = 0.3 * np.random.default_rng(0).standard_normal((150, 150))
+    truth = np.array([[40, 50], [100, 45], [75, 110]])
+    for y, x in truth:
+        pixels[y - 16 : y + 17, x - 16 : x + 17] += ring
+    for picker in PICKERS[1:3]:
+        found = table(picker.pick(look(pixels, bank)))
+        # All views score alike but for the last bits, among which there is no top to climb to.
+        assert KDTree(found[:, :2]).query(truth)[0].max() < 1
+        assert len(found) == len(truth)
 
 
 # The parts
