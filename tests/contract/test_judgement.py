@@ -295,6 +295,59 @@ def test_equal_false_picks_means_equal() -> None:
         assert hits / value - hits <= 20.0 + 1e-9  # at most one a micrograph
 
 
+def scored(*rows: tuple[str, float, float]) -> Picks:
+    """Return picks at places by name of micrograph, x in Å and score."""
+    micrograph, x, score = zip(*rows, strict=True)
+    return Picks(micrograph=micrograph, y=np.full(len(rows), 50.0), x=x, score=score, **{"class": "ring"})
+
+
+def test_equal_false_picks_by_hand() -> None:
+    """Four rings on two micrographs, one more that is overlapped and a bar that nobody was asked for."""
+    truth = Truth(
+        micrograph=["0", "0", "1", "1", "1", "1"],
+        y=np.full(6, 50.0),
+        x=[100.0, 200, 100, 200, 300, 400],
+        overlap=[0, 0, 0, 0, 0.9, 0],
+        **{"class": ["ring"] * 5 + ["bar"]},
+    )
+    # A ring, a false pick, a ring, the bar, the overlapped one, a false pick, a ring.
+    long = scored(
+        ("0", 100, 9),
+        ("0", 500, 8),
+        ("1", 100, 7),
+        ("1", 400, 6.5),
+        ("1", 300, 6),
+        ("1", 500, 5),
+        ("0", 200, 4),
+    )
+    short = scored(("0", 100, 9), ("1", 500, 8))
+    wrong_first = scored(("0", 500, 3), ("0", 100, 2), ("0", 200, 1), ("1", 550, 0.5), ("1", 520, 0.4))
+
+    def equal(at: float, **answers: Picks) -> dict[str, Any]:
+        score = Score(radius=5.0, ignore=Ignore(overlap=0.5), equal_false_picks=at)
+        how = Setting(score, micrographs=("0", "1"), grids={"0": GRID, "1": GRID})
+        courts = {
+            name: Court(truth, Answer(rows.take([0]), candidates=rows, sought=("ring",)), how)
+            for name, rows in answers.items()
+        }
+        return {c.metric: c for c in contest(courts) if c.basis == "equal false picks"}
+
+    # The short list ends at one false pick in two micrographs; the long one's seventh score is the last so good.
+    found = equal(1.0, long=long, short=short)
+    assert {c.false_per_image for c in found.values()} == {0.5}
+    assert (found["recall"].value_a, found["recall"].value_b) == (2 / 4, 1 / 4)
+    assert (found["precision"].value_a, found["precision"].value_b) == (2 / 3, 1 / 2)
+    assert (found["recall"].only_a, found["recall"].only_b) == (1, 0)
+    # One false pick a micrograph: the bar is the second, and the overlapped one is none.
+    found = equal(1.0, long=long, wrong_first=wrong_first)
+    assert {c.false_per_image for c in found.values()} == {1.0}
+    assert (found["precision"].value_a, found["precision"].value_b) == (2 / 4, 2 / 4)
+    # None at all: where already the best is false nothing is left.
+    found = equal(0.1, long=long, wrong_first=wrong_first)
+    assert (found["recall"].value_a, found["recall"].value_b) == (1 / 4, 0)
+    assert (found["precision"].value_a, found["precision"].value_b) == (1, None)
+
+
 # A run --------------------------------------------------------------------------------------------
 
 SCENARIO = {
