@@ -243,6 +243,12 @@ class Picks(Table):
             "h": Column(float, "", "lattice index along a, where the picker gives one"),
             "k": Column(float, "", "lattice index along b, where the picker gives one"),
             "score": Column(float, "", "height of the peak, in the picker's own scale"),
+            "sigma_y": Column(float, "Å", "predicted standard error of y; NaN where none is known"),
+            "sigma_x": Column(float, "Å", "predicted standard error of x; NaN where none is known"),
+            "sigma_psi": Column(float, "°", "predicted standard error of ψ; NaN where none is known"),
+            "p_value": Column(float, "", "chance that noise alone has so high a peak anywhere in the image"),
+            "q_value": Column(float, "", "share of false picks to expect among those down to this one"),
+            "flags": Column(str, "", "doubts, parted by spaces: edge, crowded, inverted"),
         }
     )
 

@@ -13,7 +13,7 @@ from scipy.spatial import KDTree
 from simkit.core.grid import FloatArray
 from simkit.correlation.normalised import ratio
 from simkit.correlation.peaks import Indices, Peak, local_maxima, suppress, suppress_lazily
-from simkit.correlation.refinement import Field, Probe, Summit, climb, peak_at
+from simkit.correlation.refinement import Field, Probe, Summit, climb, fitted, height, peak_at
 from simkit.correlation.search import Scan
 from simkit.correlation.subpixel import quadratic_peak
 
@@ -102,7 +102,8 @@ def best_peaks(
     work = _Work(found, field, probes, rough, may_stand)
     reaches = np.asarray(reach)[work.winner]
     survivors = suppress(rough.position, rough.height, reaches)
-    bounds = rough.height + _margin(rough.height, found.noise_sd)
+    rises = np.array([probe.turning_rise for probe in probes])[work.winner]
+    bounds = rough.height + _margin(rough.height, found.noise_sd, rises)
 
     slack = 2 * (found.grid.pixel_size + field.frame.image.pixel_size)
 
@@ -125,7 +126,8 @@ def best_peaks(
         # Peaks lower than the rough ones promised can lower the level below what was worked out.
         if cut >= floor:
             break
-    picks = [p for p in peaks if p.score >= cut]
+    # A climb may end higher than was promised, so that the order is not yet right.
+    picks = _apart([p for p in peaks if p.score >= cut], reach)
     if low is None:
         return picks, cut
     rest = survivors[_gaps(rough.position[survivors], peaks) > slack]
@@ -155,8 +157,9 @@ def _apart(peaks: Sequence[Peak], reach: Sequence[float]) -> list[Peak]:
     return [peaks[i] for i in suppress(positions, scores, np.array([reach[p.template] for p in peaks]))]
 
 
-def _margin(score: FloatArray | float, noise_sd: float) -> FloatArray | float:
-    return RELATIVE_MARGIN * np.abs(score) + NOISE_MARGIN * noise_sd
+def _margin(score: FloatArray | float, noise_sd: float, rise: FloatArray | float = 0.0) -> FloatArray | float:
+    # What a peak rises between coarse angles may take half of the margin.
+    return np.maximum(RELATIVE_MARGIN, 2 * rise) * np.abs(score) + NOISE_MARGIN * noise_sd
 
 
 class _Work:
@@ -170,24 +173,32 @@ class _Work:
         self.probes = probes
         self.summit = functools.cache(self._summit)
         self.highest = functools.cache(self._highest)
+        self.seen = functools.cache(self._seen)
         self.starts = functools.cache(self._starts)
 
     def exact(self, i: int, *, floor: float) -> Peak | None:
         """Return the exact peak near a rough one, if it may reach the floor."""
+        if self.promise(i) < floor:
+            return None
         top = self.summit(i)
-        return self.highest(i, top) if top and top.score * (1 + RELATIVE_MARGIN) >= floor else None
+        lowest = floor / (1 + RELATIVE_MARGIN)
+        if top is None or top.score * (1 + self._probe(i).rise) < lowest or height(top) < lowest:
+            return None
+        return self.highest(i)
 
     def near(self, i: int, *, below: float) -> Peak | None:
         """Return the nearest peak, reached from the likeliest start alone, if it is lower than a score."""
         top = climb(self.field, self._probe(i), *self.starts(i)[0]) if self.starts(i) else None
-        return self._standing(i, top) if top and top.score < below else None
+        peak = self._standing(i, top)
+        return peak if peak and peak.score < below else None
 
     def _probe(self, i: int) -> Probe:
         return self.probes[self.winner[i]]
 
-    def _highest(self, i: int, top: Summit) -> Peak | None:
+    def _highest(self, i: int) -> Peak | None:
         # Only from where a pick may be is it worth looking further, across a dip.
-        return self._standing(i, climb(self.field, self._probe(i), top.place, top.view, radius=2))
+        top = self.summit(i)
+        return self._standing(i, top and climb(self.field, self._probe(i), top.place, top.view, radius=2))
 
     def _standing(self, i: int, top: Summit | None) -> Peak | None:
         if top is None or top.score <= 0:
@@ -205,28 +216,42 @@ class _Work:
         own = [s for s in summits if np.abs(s.place - here).max() <= 1.5 * step + 1]
         return max(own or summits, key=lambda s: s.score, default=None)
 
+    def promise(self, i: int) -> float:
+        """Return a bound of the exact score, from all angles on the search's own grid."""
+        _, scores = self.seen(i)
+        middle = scores[(1,) * (scores.ndim - 1)]
+        views = fitted(self._probe(i).bank, int(middle.argmax()))
+        window = np.moveaxis(scores[..., views], -1, 0)
+        top = float(quadratic_peak(window[None] if len(views) == 3 else window)[1][0])
+        return top + float(_margin(top, self.found.noise_sd))
+
+    def _seen(self, i: int) -> tuple[list[Indices], FloatArray]:
+        """Return the pixels of a rough peak's sample and its neighbours, and all views' scores there."""
+        found, probe = self.found, self._probe(i)
+        sample = self.rough.index[i] + found.start
+        bank = found.banks[self.winner[i]]
+        box = bank.basis.shape[1:]
+        corner = [int(s) - n // 2 - 1 for s, n in zip(sample, box, strict=True)]
+        near = found.samples[tuple(slice(c, c + n + 2) for c, n in zip(corner, box, strict=True))]
+        patches = np.lib.stride_tricks.sliding_window_view(near, box)
+        step = found.grid.pixel_size / self.field.frame.image.pixel_size
+        pixels = [np.rint((int(s) + np.arange(-1, 2)) * step).astype(int) for s in sample]
+        scores = bank.scores(patches, probe.sums[np.ix_(*pixels)])
+        if probe.norm is not None:
+            scores = ratio(scores, probe.norm[np.ix_(*pixels)][..., None])
+        return pixels, scores
+
     def _starts(self, i: int) -> list[tuple[tuple[int, ...], int]]:
         """Return the pixels and views from which the exact peak may be reached, likeliest first.
 
         Neighbouring samples hold peaks of other angles that the best over all angles hides, and a
         score that is nearly the best may be so on finer pixels.
         """
-        found, probe = self.found, self._probe(i)
-        sample = self.rough.index[i] + found.start
-        bank = found.banks[self.winner[i]]
-        box = bank.basis.shape[1:]
-        corner = [int(s) - n // 2 - 1 for s, n in zip(sample, box, strict=True)]
-        around = found.samples[tuple(slice(c, c + n + 2) for c, n in zip(corner, box, strict=True))]
-        patches = np.lib.stride_tricks.sliding_window_view(around, box)
-        step = found.grid.pixel_size / self.field.frame.image.pixel_size
-        pixels = [np.rint((int(s) + np.arange(-1, 2)) * step).astype(int) for s in sample]
-        scores = bank.scores(patches, probe.sums[np.ix_(*pixels)])
-        if probe.norm is not None:
-            scores = ratio(scores, probe.norm[np.ix_(*pixels)][..., None])
-        size = (3,) * len(box) + (1 if probe.bank.step is None else 3,)
-        modes = ["constant"] * len(box) + ["wrap"]
+        pixels, scores = self.seen(i)
+        size = (3,) * len(pixels) + (1 if self._probe(i).bank.step is None else 3,)
+        modes = ["constant"] * len(pixels) + ["wrap"]
         tops = scores == ndimage.maximum_filter(scores, size, mode=modes, cval=-np.inf)
-        likely = scores >= scores.max() - _margin(scores.max(), found.noise_sd)
+        likely = scores >= scores.max() - _margin(scores.max(), self.found.noise_sd)
         index = np.argwhere(tops & likely)
         best = np.argsort(-scores[tuple(index.T)], kind="stable")[:MOST_STARTS]
         return [

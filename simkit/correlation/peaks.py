@@ -30,12 +30,15 @@ class Peak:
         Height in the picker's own scale.
     template : int
         Which of the searched templates.
+    view : int
+        Which of its views is the nearest.
     """
 
     position: FloatArray
     psi: float
     score: float
     template: int
+    view: int = 0
 
 
 def local_maxima(values: FloatArray) -> Indices:

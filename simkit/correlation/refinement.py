@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -65,6 +67,9 @@ class Probe:
         Sum of the field's values under the mask, at each pixel of the frame.
     norm : array on demand, or None
         What products are divided by at each pixel of the frame; None where nothing is.
+    moments : array, shape (n_angles, d, d), or None
+        Covariance of the gradient of the score in noise, in units of its variance: positions in 1/Å², then
+        the angle in 1/rad² where it was searched. None if unknown.
     """
 
     bank: TemplateBank
@@ -72,6 +77,26 @@ class Probe:
     mask: Mask
     sums: OnDemand
     norm: OnDemand | None = None
+    moments: FloatArray | None = None
+
+    @functools.cached_property
+    def rise(self) -> float:
+        """Share by which a top between pixels and views may be higher than the nearest of them."""
+        return self._rise(0)
+
+    @functools.cached_property
+    def turning_rise(self) -> float:
+        """Share by which a top between views may be higher than the nearest of them."""
+        return self._rise(self.mask.ndim)
+
+    def _rise(self, first: int) -> float:
+        if self.moments is None:
+            return 0.0
+        cell = [self.bank.pixel_size] * self.mask.ndim + [math.radians(self.bank.step or 0.0)]
+        halves = np.array(cell[: self.moments.shape[-1]])[first:] / 2
+        # A score falls as 1 − ½ δᵀΛδ from its top, which is half a cell away at most.
+        falls = np.abs(self.moments[:, first:, first:] * np.multiply.outer(halves, halves)) / 2
+        return float(np.expm1(falls.sum(axis=(1, 2)).max()))
 
 
 def boxed_probes(field: Field, banks: Sequence[TemplateBank], kernels: Sequence[FloatArray]) -> list[Probe]:
@@ -100,8 +125,8 @@ def exact_scores(
     """
     box = probe.kernels.shape[1:]
     corner = [p - n // 2 - radius for p, n in zip(place, box, strict=True)]
-    around = field.values[tuple(slice(c, c + n + 2 * radius) for c, n in zip(corner, box, strict=True))]
-    patches = np.lib.stride_tricks.sliding_window_view(around, box)
+    patch = field.values[tuple(slice(c, c + n + 2 * radius) for c, n in zip(corner, box, strict=True))]
+    patches = np.lib.stride_tricks.sliding_window_view(patch, box)
     neighbours = patches.shape[: len(box)]
     kernels = probe.kernels[list(views)].reshape(len(views), -1)
     products = (kernels @ patches.reshape(np.prod(neighbours), -1).T).reshape(len(views), *neighbours)
@@ -110,7 +135,7 @@ def exact_scores(
     return ratio(products, probe.norm[tuple(slice(p - radius, p + radius + 1) for p in place)][None])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Summit:
     """A pixel and view none of whose neighbours scores higher.
 
@@ -120,13 +145,18 @@ class Summit:
         Pixel of the frame.
     view : int
         Which of the probe's views.
-    score : float
-        Exact.
+    window : array, shape (n_views, 3, …, 3)
+        Exact scores around: of the views before, at and behind, if there are three, or else of this one.
     """
 
     place: tuple[int, ...]
     view: int
-    score: float
+    window: FloatArray
+
+    @property
+    def score(self) -> float:
+        """The exact score at the pixel and view."""
+        return float(self.window[tuple(n // 2 for n in self.window.shape)])
 
 
 def climb(field: Field, probe: Probe, place: tuple[int, ...], view: int, radius: int = 1) -> Summit | None:
@@ -135,7 +165,7 @@ def climb(field: Field, probe: Probe, place: tuple[int, ...], view: int, radius:
     Parameters
     ----------
     radius : int
-        How many pixels and views around each step are looked at.
+        How many pixels and views around each step are looked at. The last bits of scores depend on it.
     """
     for _ in range(STEPS):
         if not _within(field.frame, place):
@@ -144,12 +174,19 @@ def climb(field: Field, probe: Probe, place: tuple[int, ...], view: int, radius:
         scores = exact_scores(field, probe, place, views, radius)
         here = scores[(views.index(view), *(radius,) * len(place))]
         if scores.max() <= here + EQUAL * abs(here):
-            # Once more on its own, so that its bits do not depend on what was summed beside it.
-            return Summit(place, view, float(exact_scores(field, probe, place, [view], 0).item()))
+            inner = (slice(radius - 1, radius + 2),) * len(place)
+            near = [views.index(v) for v in fitted(probe.bank, view)]
+            return Summit(place, view, scores[(slice(None), *inner)][near])
         which, *steps = np.unravel_index(scores.argmax(), scores.shape)
         view = views[which]
         place = tuple(p + int(s) - radius for p, s in zip(place, steps, strict=True))
     return None
+
+
+def fitted(bank: TemplateBank, view: int) -> list[int]:
+    """Return the views before, at and behind one, where a top is fitted; it alone if there are no three."""
+    views = _around(bank, view, 1)
+    return views if len(views) == 3 else [view]
 
 
 def _within(frame: Frame, place: tuple[int, ...]) -> bool:
@@ -165,21 +202,32 @@ def _around(bank: TemplateBank, view: int, radius: int) -> list[int]:
     return list(dict.fromkeys((view + step) % n for step in range(-radius, radius + 1)))
 
 
+def height(summit: Summit) -> float:
+    """Return how high the quadratic through a summit's neighbours rises."""
+    return float(_top(summit)[1])
+
+
 def peak_at(field: Field, probe: Probe, summit: Summit, template: int) -> Peak:
-    """Return the peak at a summit: position and ψ are the top of the quadratic through its neighbours.
+    """Return the peak at a summit: position, ψ and score are the top of the quadratic through its neighbours.
 
     Turning a template about a point that is not its centre of mass moves it, so position and angle
-    are fitted at once. The score is that of the best view at the best pixel.
+    are fitted at once.
     """
     bank = probe.bank
-    views = _around(bank, summit.view, 1)
-    scores = exact_scores(field, probe, summit.place, views)
-    joint = len(views) == 3
-    offset = quadratic_peak(scores[None] if joint else scores[views.index(summit.view)][None])[0][0]
-    turn, shift = (offset[0] * (bank.step or 0.0), offset[1:]) if joint else (0.0, offset)
+    offset, top = _top(summit)
+    shift = offset[-len(summit.place) :]
+    turn = offset[0] * (bank.step or 0.0) if len(offset) > len(shift) else 0.0
     return Peak(
         position=(np.array(summit.place) - field.frame.before + shift) * field.frame.image.pixel_size,
         psi=float((bank.angles[summit.view] + turn) % bank.period),
-        score=summit.score,
+        # A quadratic may overshoot the coefficients that it passes through.
+        score=float(top) if probe.norm is None else min(float(top), 1.0),
         template=template,
+        view=summit.view,
     )
+
+
+def _top(summit: Summit) -> tuple[FloatArray, FloatArray]:
+    window = summit.window if len(summit.window) == 3 else summit.window[0]
+    offsets, heights = quadratic_peak(window[None])
+    return offsets[0], heights[0]

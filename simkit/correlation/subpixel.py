@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import numpy as np
@@ -31,14 +32,22 @@ def quadratic_peak(windows: FloatArray) -> tuple[FloatArray, FloatArray]:
     """
     ndim = windows.ndim - 1
     values = np.asarray(windows, np.float64)
-    gradient, hessian = _derivatives(values, ndim)
+    slopes = values.reshape(len(values), 3**ndim) @ _operator(ndim)
+    gradient, hessian = slopes[:, :ndim], slopes[:, ndim:].reshape(-1, ndim, ndim)
     curved = np.linalg.eigvalsh(hessian)[:, -1] < 0
     hessian[~curved] = -np.eye(ndim)
     offset = -np.linalg.solve(hessian, gradient[..., None])[..., 0]
     offset = np.where(curved[:, None], np.clip(offset, -1.0, 1.0), 0.0)
-    rise = np.einsum("ni,ni->n", gradient, offset)
-    bend = 0.5 * np.einsum("ni,nij,nj->n", offset, hessian, offset)
-    return offset, values[(slice(None),) + (1,) * ndim] + rise + bend
+    rise = (offset * (gradient + (hessian @ offset[..., None])[..., 0] / 2)).sum(axis=1)
+    return offset, values[(slice(None),) + (1,) * ndim] + rise
+
+
+@functools.cache
+def _operator(ndim: int) -> FloatArray:
+    """Return what samples are multiplied with to give gradient and Hessian: shape (3^ndim, ndim + ndim²)."""
+    unit = np.eye(3**ndim).reshape(-1, *(3,) * ndim)
+    gradient, hessian = _derivatives(unit, ndim)
+    return np.hstack([gradient, hessian.reshape(len(unit), -1)])
 
 
 def _derivatives(values: FloatArray, ndim: int) -> tuple[FloatArray, FloatArray]:

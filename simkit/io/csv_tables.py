@@ -34,8 +34,15 @@ COUNTED = frozenset({"h", "k"})
 PLANAR = frozenset({"y", "psi", "sigma_y", "sigma_psi"})
 """Columns that mean nothing in one dimension."""
 
-RARE = {Truth: frozenset({"rot", "tilt", "defocus"}), Picks: frozenset({"rot", "tilt", "h", "k"})}
-"""Columns that are written only where they say something: of a solid, of a lens, of a crystal."""
+JUDGED = ("sigma_y", "sigma_x", "sigma_psi", "p_value", "q_value", "flags")
+"""What a picker says of its own picks."""
+
+RARE = {
+    Truth: frozenset({"rot", "tilt", "defocus"}),
+    Picks: frozenset({"rot", "tilt", "h", "k", *JUDGED}),
+}
+"""Columns that are written only where they say something: of a solid, of a lens, of a crystal, of a picker
+that knows what its picks are worth."""
 
 POSITIONS: tuple[tuple[dict[str, str], Literal["pixel", "Å"]], ...] = (
     ({"y": "y_A", "x": "x_A"}, "Å"),
@@ -66,12 +73,18 @@ def table_csv(table: Table, *, ndim: int = 2, separator: str = ",") -> str:
     """
     names = [name for name in table.columns if ndim > 1 or name not in PLANAR]
     rare = RARE.get(type(table), frozenset())
-    names = [name for name in names if name not in rare or not np.isnan(table[name]).all()]
+    names = [name for name in names if name not in rare or not _is_blank(table, name)]
     text = io.StringIO()
     writer = csv.writer(text, delimiter=separator, lineterminator="\n")
     writer.writerow(name + SUFFIX[table.columns[name].unit] for name in names)
     writer.writerows([cell(row[name], whole=name in COUNTED) for name in names] for row in table.rows())
     return text.getvalue()
+
+
+def _is_blank(table: Table, name: str) -> bool:
+    if table.columns[name].dtype is str:
+        return table.labels(name).names in ((), ("",))
+    return bool(np.isnan(table[name]).all())
 
 
 def cell(value: str | float, *, whole: bool = False) -> str:

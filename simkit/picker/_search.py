@@ -6,6 +6,7 @@ import functools
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -24,8 +25,10 @@ from simkit.correlation.padding import Frame, clean
 from simkit.correlation.peaks import Peak
 from simkit.correlation.refinement import Field, Probe
 from simkit.correlation.search import Scan, scan
+from simkit.picker._expectation import expected_above
+from simkit.picker._marks import doubts, significance, spelled, uncertainties
 from simkit.picker.base import Found, Picker, Sight
-from simkit.theory.random_field import LOWEST_LEVEL, expected_maxima, level_for, spectral_moments
+from simkit.theory.random_field import LOWEST_LEVEL, level_for, spectral_moments
 from simkit.threshold import AnyThreshold
 from simkit.threshold.base import SearchStatistics
 
@@ -68,6 +71,18 @@ class TemplateSearch(Picker):
             Templates, and what else the picker was shown.
         """
 
+    def detectability(self, scores: FloatArray, noise_sd: float) -> FloatArray:
+        """Return the d′ that peaks of these scores speak of; NaN where they speak of none.
+
+        Parameters
+        ----------
+        scores : array, shape (n,)
+            In the picker's own scale.
+        noise_sd : float
+            Of the score at one place and angle; 0 if there is none.
+        """
+        return scores / noise_sd if noise_sd > 0 else np.full(scores.shape, np.nan)
+
     def pick(self, sight: Sight) -> Found:
         """See `Picker.pick`."""
         self._require_room(sight)
@@ -80,9 +95,10 @@ class TemplateSearch(Picker):
         allowed = finite if sight.mask is None else finite & sight.mask
         frame = Frame.around(sight.grid, max(max(b.grid.shape) for b in sight.banks))
         field, probes = self.prepare(image, frame, sight)
+        probes = [replace(probe, moments=_moments(field, probe)) for probe in probes]
         lost_energy = self.lost_energy if self.search == "coarse" else 0.0
         found = scan(field, probes, lost_energy=lost_energy, workers=sight.workers)
-        above = _expected_above(field, probes, sight.grid.area * float(allowed.mean()))
+        above = self._expected_above(sight, field, probes, allowed, found.noise_sd)
         peaks, level = best_peaks(
             found,
             field,
@@ -93,8 +109,16 @@ class TemplateSearch(Picker):
             may_stand=functools.partial(self._may_stand, sight, allowed),
         )
         candidates = _table(peaks, sight.banks)
+        doubted = doubts(peaks, grid=sight.grid, found=found, probes=probes, level=level)
+        candidates = candidates.replace(
+            **uncertainties(peaks, probes, self.detectability(candidates["score"], found.noise_sd)),
+            **significance(candidates["score"], found.noise_sd, above),
+            flags=spelled(doubted),
+        )
+        picked = candidates["score"] >= level
+        inverted = float(doubted["inverted"][picked].mean()) if picked.any() else 0.0
         return Found(
-            picks=candidates.take(candidates["score"] >= level),
+            picks=candidates.take(picked),
             score_map=found.best,
             map_grid=found.grid,
             threshold=level,
@@ -102,10 +126,25 @@ class TemplateSearch(Picker):
                 "lost_energy": found.lost_energy,
                 "noise_sd": found.noise_sd,
                 "sampling": found.grid.pixel_size / sight.grid.pixel_size,
+                **({"opposite_contrast": inverted} if inverted > 0.5 else {}),
             },
             candidates=candidates,
             noise_sd=found.noise_sd or None,
             expected_false=_expected_false(level, found, above),
+        )
+
+    def _expected_above(
+        self, sight: Sight, field: Field, probes: Sequence[Probe], allowed: FloatArray, noise_sd: float
+    ) -> Callable[[float], float]:
+        exclude = self.border == "exclude"
+        return expected_above(
+            field,
+            probes,
+            by=self.threshold.counting,
+            reach=self._reach(sight),
+            insets=[bank.support if exclude else 0.0 for bank in sight.banks],
+            allowed=float(allowed.mean()),
+            noise_sd=noise_sd,
         )
 
     def _require_room(self, sight: Sight) -> None:
@@ -142,28 +181,14 @@ def _size(grid: Grid) -> str:
     return f"{pixels} px, {lengths} Å"
 
 
-def _expected_above(field: Field, probes: Sequence[Probe], area: float) -> Callable[[float], float]:
-    """Return the expected number of false peaks above u, every template counted on its own."""
-
-    @functools.cache
-    def moments(i: int) -> FloatArray:
-        bank, kernels = probes[i].bank, probes[i].kernels
-        return spectral_moments(
-            kernels,
-            pixel_size=bank.pixel_size,
-            angle_step=math.radians(bank.step or 0.0),
-            noise_spectrum=field.noise_spectrum and field.noise_spectrum(bank.grid),
-        )
-
-    def above(u: float) -> float:
-        total = 0.0
-        for i, probe in enumerate(probes):
-            turn = math.radians(probe.bank.period) if probe.bank.step else 0.0
-            views = 1 if probe.bank.step else len(probe.bank.angles)
-            total += views * expected_maxima(u, area=area, moments=moments(i), angle_range=turn)
-        return total
-
-    return above
+def _moments(field: Field, probe: Probe) -> FloatArray:
+    """Return the covariance of the gradient of the score in the noise that the picker believes in."""
+    return spectral_moments(
+        probe.kernels,
+        pixel_size=probe.bank.pixel_size,
+        angle_step=math.radians(probe.bank.step or 0.0),
+        noise_spectrum=field.noise_spectrum and field.noise_spectrum(probe.bank.grid),
+    )
 
 
 def _expected_false(level: float, found: Scan, above: Callable[[float], float]) -> float | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+
 from simkit.core.grid import FloatArray
 from simkit.correlation.bank import TemplateBank
 from simkit.correlation.normalised import LocalSums, masked_standard, template_mask
@@ -29,6 +31,15 @@ class Ncc(TemplateSearch):
 
     lost_energy: LostEnergy = 1e-2
     """As for the other pickers; more by default, since a circle cuts the fringes of the optics sharply."""
+
+    def detectability(self, scores: FloatArray, noise_sd: float) -> FloatArray:
+        """See `TemplateSearch.detectability`.
+
+        The particle itself is in the norm that products are divided by, so that a coefficient r of n pixels
+        has d′ = r √n / √(1 − r²), with 1 / √n its deviation in noise.
+        """
+        with np.errstate(divide="ignore"):
+            return super().detectability(scores / np.sqrt(1 - np.minimum(scores, 1.0) ** 2), noise_sd)
 
     def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
         """See `TemplateSearch.prepare`."""

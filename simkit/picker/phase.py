@@ -70,6 +70,10 @@ class Phase(TemplateSearch):
 
     kind: Literal["phase"] = "phase"
 
+    def detectability(self, scores: FloatArray, noise_sd: float) -> FloatArray:
+        """See `TemplateSearch.detectability`: flattening changes the particles too, so none is known."""
+        return np.full(scores.shape, np.nan)
+
     def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
         """See `TemplateSearch.prepare`."""
         field = Field(frame, flattened(frame.pad(image), workers=sight.workers), white)

@@ -86,8 +86,11 @@ def test_the_picks_head_the_list_and_are_those_of_a_search_without_it(
     plain = _search.best_peaks
     monkeypatch.setattr(_search, "best_peaks", lambda *a, **k: plain(*a, **{**k, "low": None}))
     alone = picker.pick(sight)
-    assert alone.candidates == alone.picks == found.picks  # to the last bit
+    assert alone.candidates == alone.picks
     assert alone.threshold == found.threshold
+    # To the last bit, but for what is said of a pick in view of the others.
+    aside = {"q_value": np.nan, "flags": ""}
+    assert alone.picks.replace(**aside) == found.picks.replace(**aside)
 
 
 @pytest.mark.parametrize("picker", PICKERS, ids=lambda p: f"{p.kind}-{p.threshold.kind}")
@@ -130,13 +133,13 @@ def test_below_the_threshold_is_what_brute_force_finds(every_peak: np.ndarray) -
     found = SPARSE.model_copy(update={"search": "exhaustive"}).pick(look(NOISE, STIFF))
     ours, theirs = found.candidates, every_peak[: len(found.candidates)]
     assert 3 < len(found.picks) < len(ours) - candidates.FEWEST_BELOW
-    # The score is that of a whole pixel, the same sum of the same products.
-    alike = np.isclose(ours["score"][:, None], theirs[:, 2], rtol=1e-9, atol=0)
+    places = np.stack([ours["y"], ours["x"]], axis=1) / PIXEL
+    near = np.abs(places[:, None] - theirs[:, :2]).max(axis=2) <= 1.0
+    # Between the pixels a top is a little higher, by 4 % at most where the blade is 2 px thick.
+    rise = ours["score"][:, None] / theirs[:, 2] - 1
+    alike = near & (rise > -1e-9) & (rise < 0.05)
     assert alike.any(axis=1).mean() > 0.95
     assert alike.any(axis=0).mean() > 0.95
-    row, column = np.argwhere(alike).T
-    places = np.stack([ours["y"], ours["x"]], axis=1)[row] / PIXEL
-    assert np.abs(places - theirs[column, :2]).max() <= 1.0
 
 
 def test_a_coarse_search_keeps_as_good_a_peak_in_every_place(every_peak: np.ndarray) -> None:

@@ -1,0 +1,111 @@
+"""What is said of a pick besides where it is: how sure its place is, how likely noise made it, and doubts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import KDTree
+
+from simkit.core.grid import FloatArray, Grid
+from simkit.correlation.contrast import opposite_heights
+from simkit.correlation.peaks import Peak
+from simkit.correlation.refinement import Probe
+from simkit.correlation.search import Scan
+from simkit.theory.peak_limits import peak_limits
+from simkit.theory.significance import p_values, q_values
+
+CROWDED_WITHIN = 1.5
+"""Diameters within which another candidate of comparable score makes a pick crowded."""
+
+COMPARABLE = 0.75
+"""Share of a pick's score from which another candidate's is comparable: it may bend the place of the top."""
+
+CLEARLY = 1.2
+"""How many times higher the opposite contrast scores where it is suspected to be right. Beside a particle of
+the right contrast it cannot score as high as the particle, but for what neighbours add and the noise."""
+
+Flags = npt.NDArray[np.bool_]
+
+
+def uncertainties(
+    peaks: Sequence[Peak], probes: Sequence[Probe], d_prime: FloatArray
+) -> dict[str, FloatArray]:
+    """Return the columns `sigma_y`, `sigma_x` (Å) and `sigma_psi` (°) of peaks of given detectability.
+
+    See `peak_limits`; NaN where they have no meaning.
+    """
+    sigma = np.full((len(peaks), 3), np.nan)
+    of = np.array([peak.template for peak in peaks], int)
+    views = np.array([peak.view for peak in peaks], int)
+    for template, probe in enumerate(probes):
+        rows = np.flatnonzero(of == template)
+        if probe.moments is None or not len(rows):
+            continue
+        ndim, turned = probe.mask.ndim, probe.moments.shape[-1] > probe.mask.ndim
+        # Those of a view and its next hold at the angle between them.
+        moments = (probe.moments + np.roll(probe.moments, 1, axis=0)) / 2 if turned else probe.moments
+        period = math.radians(probe.bank.period) if turned else None
+        limit = peak_limits(moments[views[rows]], d_prime[rows], period=period)
+        sigma[rows, 2 - ndim : 2] = limit[:, :ndim]
+        if turned:
+            sigma[rows, 2] = np.degrees(limit[:, -1])
+    return dict(zip(("sigma_y", "sigma_x", "sigma_psi"), sigma.T, strict=True))
+
+
+def significance(
+    scores: FloatArray, noise_sd: float, above: Callable[[float], float]
+) -> dict[str, FloatArray]:
+    """Return the columns `p_value` and `q_value`; NaN where the noise is unknown."""
+    if not noise_sd > 0:
+        return {}
+    levels = scores / noise_sd
+    return {
+        "p_value": p_values(levels, expected_above=above),
+        "q_value": q_values(levels, expected_above=above),
+    }
+
+
+def doubts(
+    peaks: Sequence[Peak], *, grid: Grid, found: Scan, probes: Sequence[Probe], level: float
+) -> dict[str, Flags]:
+    """Return for every doubt which peaks it casts itself on.
+
+    ``edge``: the border of the image cuts the template's support. ``crowded``: see `CROWDED_WITHIN`.
+    ``inverted``: within a diameter the opposite contrast scores clearly higher, and above the level; it is
+    asked of peaks above the level alone.
+    """
+    positions = np.array([p.position for p in peaks]).reshape(-1, grid.ndim)
+    scores = np.array([p.score for p in peaks])
+    supports = np.array([probes[p.template].bank.support for p in peaks])
+    picked = [i for i, peak in enumerate(peaks) if peak.score >= level]
+    opposite = np.zeros(len(peaks))
+    opposite[picked] = opposite_heights(found, probes, [peaks[i] for i in picked])
+    inside = [grid.contains(*(positions + side * supports[:, None]).T) for side in (-1, 1)]
+    return {
+        "edge": ~(inside[0] & inside[1]),
+        "crowded": _crowded(positions, scores, CROWDED_WITHIN * 2 * supports),
+        "inverted": (opposite > CLEARLY * scores) & (opposite >= level),
+    }
+
+
+def _crowded(positions: FloatArray, scores: FloatArray, reach: FloatArray) -> Flags:
+    flags = np.zeros(len(scores), bool)
+    if len(scores) < 2:
+        return flags
+    pairs = KDTree(positions).query_pairs(reach.max(), output_type="ndarray")
+    gaps = np.linalg.norm(positions[pairs[:, 0]] - positions[pairs[:, 1]], axis=1)
+    for here, there in (pairs.T, pairs.T[::-1]):
+        flags[here[(gaps < reach[here]) & (scores[there] >= COMPARABLE * scores[here])]] = True
+    return flags
+
+
+def spelled(doubts: dict[str, Flags]) -> list[str]:
+    """Return the flags of every pick in words, parted by a space."""
+    names = list(doubts)
+    return [
+        " ".join(n for n, set_ in zip(names, row, strict=True) if set_)
+        for row in zip(*doubts.values(), strict=True)
+    ]
