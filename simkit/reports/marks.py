@@ -62,8 +62,10 @@ class Outcomes:
         )
 
     def scores(self) -> dict[str, FloatArray]:
-        """Return the scores of the picks of every outcome that has any."""
-        return {o: t["score"] for o, t in self.tables() if isinstance(t, Picks) and len(t)}
+        """Return the scores of the picks of every outcome that has any; not every list has scores."""
+        scores = {o: t["score"] for o, t in self.tables() if isinstance(t, Picks)}
+        finite = {outcome: values[np.isfinite(values)] for outcome, values in scores.items()}
+        return {outcome: values for outcome, values in finite.items() if len(values)}
 
 
 def sought(result: RunResult, picker: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ LAYERS = [
     {"core"},
     {"theory", "io", "matching", "correlation", "statistics"},
     {"shape", "view", "threshold", "indexing", "judging"},
-    set(FAMILIES),
+    {*FAMILIES, "adapters"},
     {"scenario"},
     {"engine"},
     {"reports"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +13,23 @@ from simkit.core.errors import ScenarioError
 from simkit.core.grid import Grid
 from simkit.correlation.bank import TemplateBank, standardised
 from simkit.picker import FAMILY, AnyPicker
+from simkit.picker._outside import OutsidePicker
+from simkit.picker._search import TemplateSearch
 from simkit.picker.base import Found, Picker, Sight
 
 TOP = {"kind": "top", "count": 6}
+OUTSIDE = Path(__file__).parent / "outside"
+ARGV = ["{python}", str(OUTSIDE / "picker.py"), "{out}", "{templates}", "{pixel_size}", "{micrographs}"]
 EXAMPLES = {
+    "command": [
+        {"argv": ARGV, "output": {"format": "relion"}, "timeout": "1 min", "per": per}
+        for per in ("run", "micrograph")
+    ],
+    "file": [
+        {"files": str(OUTSIDE / "picks.csv")},
+        {"files": str(OUTSIDE / "flipped.box"), "frame": "flipped-y", "binning": 2.0, "class": "boot"},
+    ],
+    "python": [{"call": "simkit.adapters.scikit_image:match_template", "options": {"threshold": 0.45}}],
     "correlation": [{}],
     "ncc": [{"mask": "circle"}, {"mask": "box"}],
     "matched_filter": [{"noise": "estimated"}, {"noise": "declared"}],
@@ -72,10 +86,12 @@ def read(written: dict) -> Picker:
     return TypeAdapter(AnyPicker).validate_python(written, context={"units": "required"})
 
 
-def examples() -> list:
+def examples(base: type) -> list:
+    cut = {"threshold": TOP} if base is TemplateSearch else {}
     return [
-        pytest.param({"kind": kind, "threshold": TOP, **example}, id=f"{kind}-{i}")
-        for kind in FAMILY.builtins
+        pytest.param({"kind": kind, **cut, **example}, id=f"{kind}-{i}")
+        for kind, spec in FAMILY.builtins.items()
+        if issubclass(spec, base)
         for i, example in enumerate(EXAMPLES.get(kind, [{}]))
     ]
 
@@ -85,7 +101,12 @@ def test_every_kind_has_an_example() -> None:
     assert not missing, f"picker {', '.join(missing)} needs an example in {__file__}"
 
 
-@pytest.fixture(params=examples())
+@pytest.fixture(params=[*examples(TemplateSearch), *examples(OutsidePicker)])
+def any_picker(request: pytest.FixtureRequest) -> Picker:
+    return read(request.param)
+
+
+@pytest.fixture(params=examples(TemplateSearch))
 def picker(request: pytest.FixtureRequest) -> Picker:
     return read(request.param)
 
@@ -105,15 +126,20 @@ def changed(picker: Picker, **fields: object) -> Picker:
     return type(picker).model_validate({**dict(picker), **fields})
 
 
-def test_written_back_it_is_the_same(picker: Picker) -> None:
-    assert read(picker.model_dump(mode="json", exclude_none=True)) == picker
+def test_every_kind_searches_or_comes_from_outside() -> None:
+    for kind, spec in FAMILY.builtins.items():
+        assert issubclass(spec, (TemplateSearch, OutsidePicker)), f"no suite here runs on {kind}"
 
 
-def test_it_is_frozen_and_refuses_unknown_keys(picker: Picker) -> None:
+def test_written_back_it_is_the_same(any_picker: Picker) -> None:
+    assert read(any_picker.model_dump(mode="json", exclude_none=True, by_alias=True)) == any_picker
+
+
+def test_it_is_frozen_and_refuses_unknown_keys(any_picker: Picker) -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        picker.kind = "other"
+        any_picker.kind = "other"
     with pytest.raises(ValidationError, match="Extra inputs"):
-        type(picker).model_validate({**dict(picker), "colour": 1})
+        type(any_picker).model_validate({**dict(any_picker), "colour": 1})
 
 
 def test_the_base_cannot_be_used() -> None:
@@ -292,3 +318,62 @@ def test_one_dimension(picker: Picker) -> None:
 def test_a_gain_changes_no_place(picker: Picker) -> None:
     plain, scaled = picker.pick(sight(picture())), picker.pick(sight(40 * picture() - 3))
     np.testing.assert_allclose(points(scaled)[:5], points(plain)[:5], atol=1e-5)
+
+
+@pytest.fixture(params=examples(OutsidePicker))
+def outside(request: pytest.FixtureRequest) -> OutsidePicker:
+    """A picker whose list a program, a function or a file of others gives."""
+    return read(request.param)
+
+
+def test_what_comes_from_outside_stands_where_it_is(outside: OutsidePicker) -> None:
+    outside.require_ready()
+    found = outside.pick(sight(picture()))
+    # Whole pixels, and corners of whole boxes on an image binned twice: off by 1 and 2 px along an axis.
+    gaps = np.linalg.norm(points(found)[None] - PLACES[:, None], axis=2)
+    assert gaps.min(axis=1).max() < 1.5, gaps.min(axis=1)
+    assert len(found.picks) == len(PLACES)
+    assert (found.threshold, found.score_map.size, found.noise_sd) == (-np.inf, 0, None)
+    assert outside.cut == "the level its maker chose"
+    if outside.kind != "file" or outside.class_:
+        assert (found.picks["class"] == "boot").all()
+
+
+def test_scores_from_outside_are_a_list_to_cut_or_there_is_none(outside: OutsidePicker) -> None:
+    found = outside.pick(sight(picture()))
+    if found.candidates is None:
+        assert np.isnan(found.picks["score"]).all()
+        with pytest.raises(ScenarioError, match="5 of 5 picks have no score") as error:
+            changed(outside, threshold={"kind": "top", "count": 2}).pick(sight(picture()))
+        assert error.value.path == ("threshold",)
+        return
+    assert found.candidates == found.picks
+    assert (np.diff(found.picks["score"]) <= 0).all()
+    two = changed(outside, threshold={"kind": "top", "count": 2}).pick(sight(picture()))
+    assert two.picks == found.picks.take([0, 1])
+    assert two.candidates == found.picks
+    assert two.threshold == found.picks["score"][1]
+
+
+def test_no_noise_is_known_to_cut_an_outside_list_by(outside: OutsidePicker) -> None:
+    with pytest.raises(ValidationError, match="nothing is known of the noise"):
+        changed(outside, threshold={"kind": "expected_false_picks", "per_image": 1.0})
+
+
+def test_the_mask_forbids_outside_picks_too(outside: OutsidePicker) -> None:
+    allowed = np.ones((190, 200), bool)
+    allowed[:, 130:] = False
+    found = outside.pick(sight(picture(), mask=allowed))
+    assert sorted(points(found)[:, 1].round(-1)) == [40.0, 50.0, 100.0]
+
+
+def test_an_outside_list_of_nothing_is_a_list(outside: OutsidePicker) -> None:
+    if outside.sees_pixels:
+        found = outside.pick(sight(np.full((90, 101), 3.0)))
+        assert len(found.picks) == 0
+        assert found.candidates is not None
+
+
+def test_workers_change_no_bit_of_an_outside_list(outside: OutsidePicker) -> None:
+    one, three = outside.pick(sight(picture())), outside.pick(sight(picture(), workers=3))
+    assert one.picks == three.picks
