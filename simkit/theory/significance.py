@@ -17,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 
 from simkit.core.grid import FloatArray
-from simkit.theory.random_field import LOWEST_LEVEL
+from simkit.theory.random_field import LOWEST_LEVEL, level_for
 
 
 def p_values(levels: FloatArray, *, expected_above: Callable[[float], float]) -> FloatArray:
@@ -66,6 +66,24 @@ def q_values(levels: FloatArray, *, expected_above: Callable[[float], float]) ->
     result = np.empty(len(levels))
     result[order] = np.minimum(least, 1.0)
     return result
+
+
+def accepted(levels: FloatArray, q: float, *, expected_above: Callable[[float], float]) -> int:
+    """Return how many picks have a q-value of at most q: the largest k with E(u_k) ≤ q k.
+
+    Parameters
+    ----------
+    levels, expected_above
+        As for `q_values`; E has to fall with the level.
+    """
+    descending = -np.sort(-np.asarray(levels, float))
+    # Of k picks E may be q k at most, so those below the level of E = q n can never be among them.
+    lowest = level_for(q * len(descending), expected_above) if len(descending) else 0.0
+    descending = descending[descending >= lowest * (1 - 1e-12)]
+    if not len(descending):
+        return 0
+    enough = _expected(descending, expected_above) <= q * np.arange(1, len(descending) + 1)
+    return int(np.flatnonzero(enough)[-1]) + 1 if enough.any() else 0
 
 
 def _expected(levels: FloatArray, expected_above: Callable[[float], float]) -> FloatArray:

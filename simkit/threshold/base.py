@@ -5,9 +5,18 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from simkit.core.grid import FloatArray
 from simkit.core.spec import Spec
+
+Counting = Literal["measured", "closed_form", "independent_pixels"]
+"""How false picks are counted beforehand.
+
+measured: the closed form of a random field, times what drawn noise gives for it (`calibrate`). closed_form:
+that form alone, which expects up to twice what is picked where angles are searched. independent_pixels: for
+comparison, what other programs do; every pixel and angle counts as a trial of its own, N · ½ erfc(u/√2) after
+Rickgauer, Grigorieff & Denk, eLife 6 (2017) e25648, so that finer angles alone raise the level."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,16 @@ class Threshold(Spec):
         kind = values.pop("kind", type(self).__name__)
         return ", ".join([kind, *(f"{name} {value}" for name, value in values.items())]).replace("_", " ")
 
+    @property
+    def counting(self) -> Counting:
+        """How the search is to count the false picks it expects."""
+        return "measured"
+
     @abstractmethod
     def level(self, statistics: SearchStatistics) -> float:
         """Return the lowest score that is still a pick (inclusive); −∞ to keep every peak."""
+
+
+def counted(by: Counting) -> str:
+    """Return how false picks were counted, in words to end a sentence with; nothing for the usual way."""
+    return "" if by == "measured" else f", counted by {by.replace('_', ' ')}"

@@ -6,17 +6,15 @@ from typing import Literal
 
 from simkit.core.quantity import PositiveNumber
 from simkit.theory.random_field import level_for
-from simkit.threshold.base import SearchStatistics, Threshold
+from simkit.threshold.base import Counting, SearchStatistics, Threshold, counted
 
 
 class ExpectedFalsePicks(Threshold):
     """Cut where pure noise would give a chosen number of false picks per image.
 
     It is as true as the picker's own account of its noise: the noise must be Gaussian with the
-    spectrum the picker believes in, and structured background counts as particles. Where angles are
-    searched, the closed form of a random field expects up to twice what is counted (see
-    `random_field.expected_maxima`), so that the cut errs on the side of fewer false picks. It
-    never falls below 1.8 standard deviations.
+    spectrum the picker believes in, and structured background counts as particles. It never falls
+    below 1.8 standard deviations.
     """
 
     kind: Literal["expected_false_picks"] = "expected_false_picks"
@@ -24,10 +22,19 @@ class ExpectedFalsePicks(Threshold):
     per_image: PositiveNumber
     """False picks to expect in an image without particles."""
 
+    calibration: Counting = "measured"
+    """How they are counted: measured in drawn noise; by the closed form of a random field alone; or as if all
+    pixels and angles were independent, as other programs do."""
+
+    @property
+    def counting(self) -> Counting:
+        """See `Threshold.counting`."""
+        return self.calibration
+
     @property
     def words(self) -> str:
         """See `Threshold.words`."""
-        return f"expected false picks, {self.per_image:g} per image"
+        return f"expected false picks, {self.per_image:g} per image{counted(self.calibration)}"
 
     def level(self, statistics: SearchStatistics) -> float:
         """See `Threshold.level`."""

@@ -16,6 +16,7 @@ EXAMPLES = {
     "fixed": {"value": 0.3},
     "top": {"count": 3},
     "expected_false_picks": {"per_image": 0.5},
+    "fdr": {"q": 0.1},
 }
 
 

@@ -1,0 +1,278 @@
+"""Calibration of a search: how many picks noise gives for every peak that the closed form expects.
+
+The closed form (`random_field.expected_maxima`) knows how fast the number of false peaks falls with the
+level. It does not know that suppression merges neighbours, that a place counts once for all angles and
+templates, or that scores on whole pixels and whole angles miss the tops between them. What that comes to is
+measured on drawn noise, once for a set of templates, kind of spectrum and suppression distance.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from simkit.core import fourier
+from simkit.core.grid import ComplexArray, FloatArray, Grid
+from simkit.core.random import stream
+from simkit.correlation.clumps import ScoreField, picks_above
+from simkit.correlation.peaks import Indices
+from simkit.correlation.whitening import NoiseSpectrum
+from simkit.theory.random_field import expected_maxima, level_for, spectral_moments
+
+LOWEST = 3.25
+"""Standard deviations above which picks are counted at least; more where they would stand too close."""
+
+ABOVE = (0.0, 0.75, 2.0)
+"""Steps up from there."""
+
+FULLEST = 0.98
+"""Share of places near a pick above which the picks there would be cannot be told."""
+
+SMOOTH = 0.1
+"""Squared step in units of the score's correlation length up to which samples and angles are left out."""
+
+MOST_VIEWS = 720
+"""Views that are drawn at most; of more, whole templates are left out, which errs on the safe side."""
+
+KNOTS = 6
+"""Frequencies at which a kind of spectrum is told from another."""
+
+LOG_STEP = 0.5
+"""Steps of the logarithm of noise power that tell kinds of spectra from each other."""
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """All views of one template, as a search meets them.
+
+    Attributes
+    ----------
+    kernels : array, shape (n_views, *box)
+        On any scale, centre at n // 2; evenly spaced in angle if `angle_step` > 0.
+    pixel_size : float
+        Å.
+    angle_step : float
+        Radians between neighbouring views; 0 if they are no sequence.
+    angle_range : float
+        Searched angle in radians; 0 if they are no sequence.
+    reach : float
+        Å within which only the best peak is a pick.
+    """
+
+    kernels: FloatArray
+    pixel_size: float
+    angle_step: float
+    angle_range: float
+    reach: float
+
+    @property
+    def grid(self) -> Grid:
+        """Of one view."""
+        return Grid(self.kernels.shape[1:], self.pixel_size)
+
+    def moments(self, noise: NoiseSpectrum) -> FloatArray:
+        """See `random_field.spectral_moments`."""
+        return spectral_moments(
+            self.kernels,
+            pixel_size=self.pixel_size,
+            angle_step=self.angle_step,
+            noise_spectrum=noise(self.grid),
+        )
+
+    def peaks_above(self, u: float, moments: FloatArray, area: float) -> float:
+        """Return what the closed form expects."""
+        alone = 1 if self.angle_step else len(self.kernels)
+        return alone * expected_maxima(u, area=area, moments=moments, angle_range=self.angle_range)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Picks of noise for every peak that the closed form expects.
+
+    Attributes
+    ----------
+    levels : tuple of float
+        Where it was measured, in standard deviations.
+    factors : tuple of float
+        Picks / peaks at each.
+    errors : tuple of float
+        Relative standard error of each.
+    """
+
+    levels: tuple[float, ...]
+    factors: tuple[float, ...]
+    errors: tuple[float, ...]
+
+    def __call__(self, u: float) -> float:
+        """Return the factor at a level; beyond those measured it is that of the nearest."""
+        return float(np.exp(np.interp(u, self.levels, np.log(self.factors))))
+
+
+def calibrate(sought: Sequence[Views], noise: NoiseSpectrum) -> Calibration:
+    """Measure how many picks noise gives, or remember it.
+
+    Parameters
+    ----------
+    sought : sequence of Views
+        All templates of a search.
+    noise : callable
+        Power spectrum of the noise that whitened kernels are divided by; only its kind matters (a function
+        of |k| at `KNOTS` frequencies, in steps), so that one measurement serves all micrographs of a kind.
+
+    Returns
+    -------
+    Calibration
+        A function of the arguments alone: the noise is drawn from a stream named after them.
+    """
+    kind = _kind(noise, max((v.grid for v in sought), key=lambda g: max(g.shape)))
+    return _measured(_Request(tuple(sought), kind))
+
+
+def neighbourhood(reach: float, ndim: int) -> float:
+    """Return the area (Å^ndim) within a reach (Å)."""
+    return 2 * reach if ndim == 1 else math.pi * reach**2
+
+
+def saturated(count: float, *, area: float, around: float) -> float:
+    """Return how many of a number of independent peaks stay if of two close ones only the better does.
+
+    A peak goes if a better one that stays is near, n = N / (1 + N V / 2A) with V the size of the
+    neighbourhood: exact in the first order, and a packing as dense as it comes out for N → ∞.
+
+    Parameters
+    ----------
+    count : float
+        N.
+    area : float
+        Of the image, Å^ndim.
+    around : float
+        V, see `neighbourhood`.
+    """
+    return count / (1 + count * around / (2 * area))
+
+
+class _Request:
+    """What a calibration depends on, compared by its content."""
+
+    def __init__(self, sought: tuple[Views, ...], kind: tuple[tuple[float, float], ...]) -> None:
+        self.sought, self.kind = sought, kind
+        content = hashlib.blake2b(repr(kind).encode(), digest_size=16)
+        for views in sought:
+            # Kernels scaled anew for every micrograph differ by rounding.
+            largest = np.abs(views.kernels).max(axis=tuple(range(1, views.kernels.ndim)), keepdims=True)
+            scaled = views.kernels / np.where(largest > 0, largest, 1.0)
+            content.update(repr((views.grid, views.angle_step, views.angle_range, views.reach)).encode())
+            content.update(np.rint(scaled * 1e4).astype(np.int16).tobytes())
+        self.digest = content.hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Request) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+def _kind(noise: NoiseSpectrum, grid: Grid) -> tuple[tuple[float, float], ...]:
+    frequency, power = fourier.radial_average(noise(grid), grid, max(max(grid.shape) // 2, 1))
+    known = np.isfinite(power) & (power > 0)
+    knots = np.geomspace(1 / max(grid.extent), grid.nyquist, KNOTS)
+    level = np.interp(np.log(knots), np.log(frequency[known]), np.log(power[known]))
+    steps = np.rint((level - level.max()) / LOG_STEP) * LOG_STEP
+    return tuple(zip(np.log(knots).tolist(), steps.tolist(), strict=True))
+
+
+def _spectrum_of(kind: tuple[tuple[float, float], ...]) -> NoiseSpectrum:
+    frequency, level = np.array(kind).T
+
+    def noise(grid: Grid) -> FloatArray:
+        radius = grid.frequency_radius()
+        return np.exp(np.interp(np.log(np.where(radius > 0, radius, np.exp(frequency[0]))), frequency, level))
+
+    return noise
+
+
+@functools.lru_cache(maxsize=64)
+def _measured(request: _Request) -> Calibration:
+    noise = _spectrum_of(request.kind)
+    every = math.ceil(sum(len(v.kernels) for v in request.sought) / MOST_VIEWS)
+    sought = request.sought[::every]
+    moments = [views.moments(noise) for views in sought]
+    ndim, reach = sought[0].grid.ndim, min(v.reach for v in sought)
+
+    def expected(u: float, area: float) -> float:
+        return sum(v.peaks_above(u, m, area) for v, m in zip(sought, moments, strict=True))
+
+    lattice = _lattice([v.grid for v in sought])
+    shape = _samples(lattice, max(float(m[:, range(ndim), range(ndim)].mean(axis=0).max()) for m in moments))
+    step = lattice.extent[0] / shape[0]
+    skips = [_angles_left_out(views, m) for views, m in zip(sought, moments, strict=True)]
+    spectra = [
+        _whitened(v.kernels[::skip], lattice, noise, shape) for v, skip in zip(sought, skips, strict=True)
+    ]
+    field = ScoreField.of(np.concatenate(spectra), _neighbours(sought, [len(s) for s in spectra]), shape)
+    rise = max(_rise(v, m, step, skip) for v, m, skip in zip(sought, moments, skips, strict=True))
+    lowest = max(LOWEST, level_for(1.0, lambda u: expected(u, neighbourhood(reach, ndim))))
+    levels = tuple(lowest + above for above in ABOVE)
+    rng = stream(0, "calibration", request.digest)
+    counts = picks_above(field, levels, rise=rise, reach=reach / step, rng=rng)
+    # The best of their neighbourhood, of so many that would be there if none hid another.
+    hidden = np.minimum(counts.density * counts.places, FULLEST)
+    apart = -np.log1p(-hidden) / (counts.places * step**ndim)
+    factors = [float(n) / expected(u, 1.0) for u, n in zip(levels, apart, strict=True)]
+    return Calibration(levels, tuple(factors), tuple(counts.error.tolist()))
+
+
+def _neighbours(sought: Sequence[Views], counts: Sequence[int]) -> Indices:
+    """Return the views before, at and behind every one: see `ScoreField`."""
+    blocks, first = [], 0
+    for views, n in zip(sought, counts, strict=True):
+        step = 1 if views.angle_step and n >= 3 else 0
+        blocks.append(first + (np.arange(n)[:, None] + step * np.array([-1, 0, 1])) % n)
+        first += n
+    return np.concatenate(blocks)
+
+
+def _rise(views: Views, moments: FloatArray, step: float, skip: int) -> float:
+    """Return the share by which a top may be higher than the best sample, half a step away on every axis."""
+    steps = [step] * views.grid.ndim + [views.angle_step * skip] * bool(views.angle_step)
+    slopes = moments.diagonal(axis1=1, axis2=2).mean(axis=0)
+    return float((slopes * np.square(steps)).sum() / 8)
+
+
+def _angles_left_out(views: Views, moments: FloatArray) -> int:
+    if not views.angle_step:
+        return 1
+    n = len(views.kernels)
+    turned = max(float(moments[:, -1, -1].mean()) * views.angle_step**2, 1e-12)
+    most = max(int(math.sqrt(SMOOTH / turned)), 1)
+    return max(d for d in range(1, min(most, n) + 1) if n % d == 0)
+
+
+def _lattice(grids: Sequence[Grid]) -> Grid:
+    """Return a periodic grid on which no template meets itself."""
+    side = max(max(grid.shape) for grid in grids)
+    return Grid((fourier.fast_length(2 * side - 1),) * grids[0].ndim, grids[0].pixel_size)
+
+
+def _samples(lattice: Grid, sharpest: float) -> tuple[int, ...]:
+    """Return how many samples of the lattice are close enough for a score of given second moment."""
+    step = min(max(math.sqrt(SMOOTH / sharpest), lattice.pixel_size), lattice.extent[0] / 8)
+    return (fourier.fast_length(math.ceil(lattice.extent[0] / step)),) * lattice.ndim
+
+
+def _whitened(
+    kernels: FloatArray, lattice: Grid, noise: NoiseSpectrum, shape: tuple[int, ...]
+) -> ComplexArray:
+    spectra = fourier.forward_stack(kernels.astype(np.float32), lattice.shape)
+    # Templates of different boxes are laid centre upon centre.
+    centre = [n // 2 for n in kernels.shape[1:]]
+    turns = sum(k * c for k, c in zip(lattice.frequencies(), centre, strict=True)) * lattice.pixel_size
+    spectra *= (np.exp(2j * np.pi * turns) / np.sqrt(noise(lattice))).astype(np.complex64)
+    corner: tuple[slice | int, ...] = (slice(None), *(0,) * lattice.ndim)
+    spectra[corner] = 0
+    return fourier.crop_spectrum(spectra, lattice.shape, shape)
