@@ -14,7 +14,7 @@ from simkit.judging.curve import threshold_at
 
 
 def contest(courts: Mapping[str, Court]) -> tuple[PairedComparison, ...]:
-    """Compare every two pickers that are no oracles.
+    """Compare every two pickers that are no oracles and look for the same particles.
 
     Parameters
     ----------
@@ -71,4 +71,5 @@ def _tally(name: str, court: Court) -> Tally:
         picks=per_cluster(court.pick_cluster[~court.ignored_picks]),
         truths=per_cluster(court.truth_cluster[~court.left_out]),
         hits=hits,
+        judged=~court.left_out,
     )

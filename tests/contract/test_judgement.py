@@ -332,7 +332,7 @@ def test_equal_false_picks_by_hand() -> None:
         }
         return {c.metric: c for c in contest(courts) if c.basis == "equal false picks"}
 
-    # The short list ends at one false pick in two micrographs; the long one's seventh score is the last so good.
+    # The short list ends at one false pick in two micrographs; the long one has no more down to 7.
     found = equal(1.0, long=long, short=short)
     assert {c.false_per_image for c in found.values()} == {0.5}
     assert (found["recall"].value_a, found["recall"].value_b) == (2 / 4, 1 / 4)
@@ -346,6 +346,19 @@ def test_equal_false_picks_by_hand() -> None:
     found = equal(0.1, long=long, wrong_first=wrong_first)
     assert (found["recall"].value_a, found["recall"].value_b) == (1 / 4, 0)
     assert (found["precision"].value_a, found["precision"].value_b) == (1, None)
+
+
+def test_pickers_of_different_things_are_not_compared() -> None:
+    """Both find every ring; one is not asked for the bar, and has not missed it."""
+    both = Picks(**points((50, 50), (50, 150), (150, 50), **{"class": ["ring", "ring", "bar"]}))
+    answers = {
+        "both": Answer(both, sought=("ring", "bar")),
+        "rings": Answer(both.take([0, 1]), sought=("ring",)),
+        "also rings": Answer(both.take([0]), sought=("ring",)),
+    }
+    courts = {name: Court(RINGS_AND_BARS, answer, setting()) for name, answer in answers.items()}
+    assert {(c.a, c.b) for c in contest(courts)} == {("rings", "also rings")}
+    assert {(c.only_a, c.only_b) for c in contest(courts)} == {(1, 0)}
 
 
 # A run --------------------------------------------------------------------------------------------
