@@ -22,6 +22,9 @@ NEAR = 0.9
 COARSE = 0.05
 """Share of the score lost halfway between two angles from which on their step is too coarse."""
 
+MEAN = 0.05
+"""Share of a particle's energy in the mean over its box from which on a zero-mean template misses it."""
+
 LOST = 0.01
 """Share of the templates' energy lost by a coarse search from which on it matters."""
 
@@ -112,10 +115,29 @@ def coloured(spectrum: FloatArray) -> bool:
     return bool(power.size and np.ptp(power) > 0.01 * power.max())
 
 
+def in_the_mean(bank: TemplateBank) -> float:
+    """Return the share of a particle's energy that its mean over the template's box holds.
+
+    Around the particle there is nothing, so what the first view has along the border of its box, median over
+    the pixels, is the mean that was taken away to make it zero-mean.
+    """
+    image = bank.images[0]
+    inside = np.zeros(image.shape, bool)
+    inside[(slice(1, -1),) * image.ndim] = True
+    energy = image.size * float(np.median(image[~inside])) ** 2
+    return energy / (energy + float((image**2).sum()))
+
+
 def _of_templates(result: RunResult, picker: str) -> Iterator[str]:
     scenario = result.scenario
+    white = result.first is not None and not coloured(result.first.noise_spectrum)
     for name in _used(result, picker):
         spec, banks = scenario.templates.get(name), result.banks[name]
+        if white and (missed := in_the_mean(banks[0])) > MEAN:
+            yield (
+                f"its template {name} is zero-mean, and {100 * missed:.2g} % of a particle’s energy is in "
+                "its mean over the template’s box"
+            )
         if scenario.psf and getattr(spec, "optics", "scenario") == "none":
             optics = "CTF" if any(kind(psf) == "ctf" for psf in scenario.psf.values()) else "optics"
             yield f"its template {name} has no {optics} in it"

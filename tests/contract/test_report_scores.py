@@ -281,6 +281,21 @@ class TestEfficiency:
         assert "leaves out up to 30 % of" in told(changed, Ncc(threshold=self.cut), **low)[0]
         assert "leaves out" not in told(changed, Ncc(threshold=self.cut, mask="box"), **low)[0]
 
+    def test_a_mean_that_templates_do_not_have_is_a_reason(self, result: RunResult) -> None:
+        bank = result.banks["ring"][0]
+        # Ones on m of n pixels have m / n of their energy m in the mean over the box.
+        view = np.zeros_like(bank.images[0])
+        view[3:-3, 3:-3] = 1
+        share = view.sum() / view.size
+        standard = (view - share) / np.sqrt(view.sum() * (1 - share))
+        flat = dataclasses.replace(bank, images=standard[np.newaxis], angles=bank.angles[:1])
+        assert efficiency.in_the_mean(flat) == pytest.approx(share)
+        low = {"eta_detection": 0.5, "eta_localisation": 0.5}
+        for noise, said in (({}, True), ({"noise": COLOURED}, False)):
+            changed = dataclasses.replace(run(**noise), banks={"ring": (flat,)})
+            expected = f"zero-mean, and {100 * share:.2g} % of a particle’s energy"
+            assert [expected in why for why in told(changed, Ncc(threshold=self.cut), **low)] == [said, said]
+
     def test_a_limit_out_of_reach_explains_positions_alone(self, result: RunResult) -> None:
         detection, localisation = told(
             result, Ncc(threshold=self.cut), eta_detection=0.5, eta_localisation=0.5
