@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -14,7 +15,7 @@ from simkit.core.grid import Grid
 from simkit.core.tables import Picks, Truth
 from simkit.judging.chance import SQUARE_MICROMETRE
 from simkit.judging.clusters import Clusters, clusters_of
-from simkit.judging.ignore import border_distance, ignored_picks, ignored_truth, in_mask
+from simkit.judging.ignore import border_distance, ignored_picks, ignored_truth, in_mask, judged_area
 from simkit.matching.base import Match
 from simkit.matching.rules import match
 from simkit.metric.base import Comparison
@@ -68,11 +69,23 @@ class Setting:
     details: bool = True
 
     @property
+    def sized(self) -> bool:
+        """Whether the size of every judged micrograph is known."""
+        return all(name in self.grids for name in self.micrographs)
+
+    @functools.cached_property
     def area(self) -> float | None:
-        """Area of all judged micrographs in µm² (µm in one dimension); None if one's size is unknown."""
-        if not all(name in self.grids for name in self.micrographs):
+        """Area where picks are judged, of all micrographs, in µm² (µm in one dimension).
+
+        The strip along the border and what the mask hides are no part of it: no pick there is false. None
+        if a size is unknown, or nothing is left.
+        """
+        if not self.sized:
             return None
-        return float(sum(self.grids[n].area for n in self.micrographs)) / SQUARE_MICROMETRE ** (self.ndim / 2)
+        grids = Counter(self.grids[name] for name in self.micrographs)
+        border = self.score.ignore.border
+        whole = sum(many * judged_area(grid, border=border, mask=self.mask) for grid, many in grids.items())
+        return whole / SQUARE_MICROMETRE ** (self.ndim / 2) or None
 
     @property
     def extents(self) -> dict[str, tuple[float, ...]]:
@@ -151,7 +164,7 @@ class Court:
 
     def _border(self, table: Truth | Picks) -> npt.NDArray[np.float64] | None:
         """Return every row's distance to the border of its micrograph in Å; None if sizes are unknown."""
-        if self.setting.area is None:
+        if not self.setting.sized:
             return None
         distance = np.full(len(table), np.nan)
         codes, names = table.codes("micrograph")

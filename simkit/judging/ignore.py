@@ -11,6 +11,7 @@ particle that is left out therefore takes no pick from one that counts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -161,3 +162,28 @@ def in_mask(y: npt.ArrayLike, x: npt.ArrayLike, mask: npt.NDArray[np.generic], p
     pixel = tuple(np.floor(index[inside] + 0.5).astype(np.intp) for index in grid.indices(*positions))
     inside[inside] = mask[pixel] != 0
     return inside
+
+
+def judged_area(grid: Grid, *, border: float = 0.0, mask: Mask | None = None) -> float:
+    """Return the area of a micrograph in which picks are judged, Å² (Å in one dimension).
+
+    Parameters
+    ----------
+    grid : Grid
+        The micrograph.
+    border : float
+        Å; the strip along the border in which nothing is judged.
+    mask : array of bool, optional
+        Of the micrograph's shape; False where nothing is judged.
+
+    Notes
+    -----
+    What lies around ignored particles is left in: picks on them are forgiven, so false picks are
+    counted on a little less. Of a mask, pixels count whose centres are not in the strip.
+    """
+    if mask is None:
+        return math.prod(max(length - 2 * border, 0.0) for length in grid.extent)
+    sizes = zip(grid.shape, grid.extent, strict=True)
+    centres = [((np.arange(n) + 0.5) * grid.pixel_size, length) for n, length in sizes]
+    inside = [np.minimum(c, length - c) >= border for c, length in centres]
+    return float(mask[np.ix_(*inside)].sum()) * grid.pixel_size**grid.ndim

@@ -159,6 +159,32 @@ def test_false_picks_are_counted_by_micrograph_and_by_area() -> None:
     assert Setting(Score(radius=5.0), micrographs=("0", "9"), grids={"0": GRID}).area is None
 
 
+def test_no_area_is_counted_where_no_pick_can_be_false() -> None:
+    """GRID is 400 Å × 600 Å of 2 Å pixels."""
+    picks = Picks(**points((50, 50), (50, 550), score=[2.0, 1.0]))
+    kept = {"micrographs": ("0",), "grids": {"0": GRID}}
+    right = np.ones(GRID.shape, bool)
+    right[:, :150] = False
+    for border, mask, area in (
+        (20.0, None, 360 * 560),
+        (0.0, right, 400 * 300),
+        (20.0, right, 360 * 280),  # whole pixels: 180 × 140 of them
+        (200.0, None, None),
+    ):
+        how = Setting(Score(radius=5.0, ignore=Ignore(border=border)), mask=mask, **kept)
+        assert how.area == (area and pytest.approx(area / 1e8))
+        found = judge(Truth(**points((150, 500))), Answer(picks, candidates=picks), how)
+        assert found.curves["all"].area == how.area
+        assert found.values["all"]["fp"] == (2 if mask is None else 1) * (area is not None)
+    thin = Setting(
+        Score(radius=5.0, ignore=Ignore(border=20.0)),
+        ndim=1,
+        micrographs=("0",),
+        grids={"0": Grid((300,), 2.0)},
+    )
+    assert thin.area == pytest.approx(560 / 1e4)
+
+
 # How sure -----------------------------------------------------------------------------------------
 
 
