@@ -303,6 +303,7 @@ def test_boxes_of_several_micrographs_are_averaged_as_one() -> None:
     assert (ghost.template, ghost.boxes) == ("hook", FEWEST_BOXES + 5)
     np.testing.assert_allclose(ghost.average, standardised((first + second)[None])[0], atol=1e-12)
     assert ghost_of([{0: Stack(FEWEST_BOXES - 1, first)}], [bank]) is None
+    assert ghost_of([{0: Stack(FEWEST_BOXES, first)}], [bank]).boxes == FEWEST_BOXES
     assert ghost_of([{0: Stack(FEWEST_BOXES, np.zeros((31, 31)))}], [bank]) is None
     assert ghost_of([{}], [bank]) is None
 
