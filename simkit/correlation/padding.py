@@ -68,18 +68,22 @@ def window(values: FloatArray, origin: Sequence[int], size: Sequence[int]) -> Fl
 
 
 def clean(pixels: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Make an image zero-mean in double precision, with the mean in place of NaN and infinities.
+    """Make an image zero-mean, with the mean in place of NaN and infinities.
 
     Returns
     -------
-    values : array, float64
-        Zero-mean pixels. The mean goes first, so that a large one costs no precision later.
+    values : array, float32 if the image is, else float64
+        Zero-mean pixels. The mean goes first and in double precision, so that a large one costs no
+        precision later.
     finite : array of bool
         Where the image has a value.
     """
     finite = np.isfinite(pixels)
-    values = np.where(finite, pixels, 0.0).astype(np.float64)
     count = max(int(finite.sum()), 1)
-    values = np.where(finite, values - values.sum() / count, 0.0)
+    values = np.zeros(pixels.shape, np.float32 if pixels.dtype == np.float32 else np.float64)
+    np.copyto(values, pixels, where=finite)
     # A second pass takes away what rounding left of a mean much larger than the contrast.
-    return np.where(finite, values - values.sum() / count, 0.0), finite
+    for _ in range(2):
+        mean = values.sum(dtype=np.float64) / count
+        np.subtract(values, mean, out=values, where=finite, dtype=np.float64, casting="same_kind")
+    return values, finite

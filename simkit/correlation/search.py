@@ -10,6 +10,7 @@ other side of a dip.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,9 @@ from simkit.correlation.padding import UNIT
 from simkit.correlation.refinement import Field, Probe
 from simkit.correlation.steering import BankSpectrum, SteeredBank, coarsest, steer, without_pedestal
 from simkit.correlation.tiles import best_over_views
+
+STRIP = 64
+"""Rows that are resampled at once."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +117,28 @@ def _reduced(
 
 
 def _sampled(values: FloatArray, kept: int, workers: int) -> FloatArray:
-    shape = tuple(n // UNIT * kept for n in values.shape)
-    samples = values if kept == UNIT else fourier.resample(values, shape, workers=workers)
-    return samples.astype(np.float32)
+    """Sample a periodic image on the search grid, axis by axis: no spectrum of the whole is ever held."""
+    if kept == UNIT:
+        return values.astype(np.float32)
+    for axis, n in enumerate(values.shape):
+        along = _resampled_rows(np.moveaxis(values, axis, -1), n // UNIT * kept, workers)
+        values = np.moveaxis(along, -1, axis)
+    return np.ascontiguousarray(values)
+
+
+def _resampled_rows(values: FloatArray, wanted: int, workers: int) -> FloatArray:
+    *lead, n = values.shape
+    rows = values.reshape(-1, n)
+    resampled = np.empty((len(rows), wanted), np.float32)
+
+    def work(begin: int) -> None:
+        strip = slice(begin, begin + STRIP)
+        spectra = fourier.crop_spectrum(fourier.forward_stack(rows[strip], (n,)), (n,), (wanted,))
+        resampled[strip] = fourier.inverse(spectra, (wanted,)) * (wanted / n)
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(work, range(0, len(rows), STRIP)))
+    return resampled.reshape(*lead, wanted)
 
 
 def robust_sd(values: FloatArray) -> float:
