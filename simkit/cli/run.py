@@ -123,7 +123,9 @@ def _write(result: RunResult, directory: Path, *, keep_stages: bool) -> None:
 
 def _summary(result: RunResult) -> str:
     scores = result.scores
-    parts = [verdict.expectations(scores)] if scores["expectations"] else []
+    null = result.scenario.null
+    parts = [f"a null, {verdict.NULLS[null]}: it holds no particle, and every pick is false"] if null else []
+    parts += [verdict.expectations(scores)] if scores["expectations"] else []
     if scores["pickers"]:
         parts += [verdict.pickers(scores), verdict.conditions(scores)]
         if result.comparisons:

@@ -13,7 +13,7 @@ from simkit.reports.comparison_view import ComparisonView, comparison_view
 from simkit.reports.elements import Illustration, Table
 from simkit.reports.headline import Headline
 from simkit.reports.marks import outcomes_of
-from simkit.reports.null_view import NullView, null_view
+from simkit.reports.null_view import VARIANTS, NullView, null_view
 from simkit.reports.picker_view import PickerView, by_micrograph, picker_view, radius
 from simkit.scenario.loading import dump
 
@@ -68,6 +68,7 @@ class Report:
     limits: Sequence[Table]
     not_modelled: Sequence[tuple[str, str]]
     notices: Sequence[str]
+    variant: str
     complete: bool
     by_micrograph: Table | None
     absent: Sequence[tuple[str, str]]
@@ -128,6 +129,7 @@ def report_of(result: RunResult, command: str) -> Report:
         limits=_limits(result),
         not_modelled=not_modelled(scenario) if result.first is not None else [],
         notices=result.scores["notices"],
+        variant=VARIANTS[scenario.null] if scenario.null else "",
         complete=scenario.truth_is_complete,
         by_micrograph=by_micrograph(result, outcomes),
         absent=_absent(result),

@@ -83,6 +83,8 @@ def test_a_run_without_particles_leaves_its_false_picks(simulated: Path, variant
         assert scores[picker]["all"]["recall"] is None
     assert scores["loose"]["all"]["fp"] == 8
     assert len((out / "truth.csv").read_text().splitlines()) == 1
+    assert ended.output.startswith("a null, ") or "\na null, " in ended.output
+    assert "<strong>This is a null: " in (out / "report.html").read_text()
     # Of 2 expected in two micrographs more than 10 come once in 100 000.
     assert scores["matched"]["all"]["fp"] <= 10
 
@@ -139,6 +141,7 @@ def test_in_a_null_a_pick_is_false_though_the_truth_of_the_micrographs_is_incomp
     scores = json.loads((out / "scores.json").read_text())
     picks = len((out / "picks" / "matched.csv").read_text().splitlines()) - 1
     assert scores["complete_truth"]
+    assert "The truth is not complete" not in (out / "report.html").read_text()
     assert (scores["pickers"]["matched"]["all"]["fp"], picks) == (picks, picks)
     assert scores["pickers"]["matched"]["all"]["unlabelled"] == 0
 
