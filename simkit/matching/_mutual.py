@@ -61,24 +61,35 @@ def settled(pairs: Pairs, by_truth: Indices, by_pick: Indices) -> Indices:
 
 
 def ranks(*keys: npt.NDArray[Any]) -> Indices:
-    """Return every row's place when rows are sorted by the keys, the last one first, NaN at the end."""
-    place = np.empty(len(keys[0]), np.intp)
-    place[sorted_by(*keys)] = np.arange(len(place))
+    """Return every row's place when rows are sorted by the keys, the last one first, NaN at the end.
+
+    It is the order of `numpy.lexsort`, which sorts by every key in full, in a fraction of its time: a key
+    is looked at only where those before it leave rows alike, and none needs a stable sort.
+    """
+    n = len(keys[0])
+    place = _levels(keys[-1])
+    for key in (*keys[-2::-1], np.arange(n)):
+        if n == 0 or place.max() == n - 1:
+            break
+        place = _levels(n * place + _levels(key))
     return place
 
 
 def sorted_by(*keys: npt.NDArray[Any]) -> Indices:
-    """Return what `numpy.lexsort` does, in a tenth of the time where the last key has few equal values."""
-    last = keys[-1]
-    order = np.argsort(last)
-    falls = last[order]
-    alike = (falls[1:] == falls[:-1]) | np.isnan(falls[:-1])
-    tied = np.zeros(len(order), bool)
-    tied[1:] |= alike
-    tied[:-1] |= alike
-    rows = np.sort(order[tied])
-    order[tied] = rows[np.lexsort([key[rows] for key in keys])]
+    """Return the rows in the order of `ranks`."""
+    order = np.empty(len(keys[0]), np.intp)
+    order[ranks(*keys)] = np.arange(len(order))
     return order
+
+
+def _levels(values: npt.NDArray[Any]) -> Indices:
+    """Give every row the number of its value, from 0, equal values alike; NaN is one value, the last."""
+    order = np.argsort(values)
+    rising = values[order]
+    alike = (rising[1:] == rising[:-1]) | np.isnan(rising[:-1])
+    level = np.empty(len(values), np.intp)
+    level[order] = np.cumsum(np.append(False, ~alike)[: len(values)])
+    return level
 
 
 def _first(owner: Indices, order: Indices) -> Indices:

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from simkit.core.grid import FloatArray
-from simkit.core.labels import common_codes
 from simkit.core.orientation import angle_between, orientation
 from simkit.core.quantity import fold, wrap_angle
 from simkit.core.symmetry import point_group
@@ -30,8 +29,10 @@ def position_errors(*, truth: Truth, picks: Picks, match: Match) -> tuple[FloatA
 
 def of_one_class(truth: Truth, rows: Indices, picks: Picks, picked: Indices) -> npt.NDArray[np.bool_]:
     """Tell of some truths, and a pick for each, whether both are of the same class."""
-    known, found = common_codes(truth.labels("class").take(rows), picks.labels("class").take(picked))
-    return known == found
+    (known, names), (found, others) = truth.codes("class"), picks.codes("class")
+    number = {name: code for code, name in enumerate(names)}
+    as_known = np.array([number.get(name, -1) for name in others], np.intp)
+    return known[rows] == as_known[found[picked]]
 
 
 def angle_errors_by_pair(
