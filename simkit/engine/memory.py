@@ -10,7 +10,7 @@ from pathlib import Path
 
 from simkit.core.errors import ResourceError
 from simkit.engine.realisation import simulation_grid
-from simkit.engine.variants import null_variants
+from simkit.engine.variants import null_count, null_variants
 from simkit.io.images import open_image
 from simkit.scenario.spec import Scenario
 from simkit.view.map_file import MapFile
@@ -75,8 +75,7 @@ def estimate(scenario: Scenario, workers: int) -> MemoryEstimate:
 
 def _searches(scenario: Scenario, micrographs: int) -> int:
     """Count the micrographs that are searched, those of the null variants too."""
-    nulls = scenario.score.null_micrographs if scenario.score else 0
-    return micrographs + len(null_variants(scenario)) * min(nulls, micrographs)
+    return micrographs + len(null_variants(scenario)) * null_count(scenario, micrographs)
 
 
 def _of_maps(scenario: Scenario) -> int:

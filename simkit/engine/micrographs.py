@@ -18,7 +18,7 @@ from simkit.engine.nulls import Variant
 from simkit.engine.picking import Banks, pick_image
 from simkit.engine.results import Simulation
 from simkit.engine.simulation import simulate_one
-from simkit.engine.variants import null_variants, variant_of, without_phases
+from simkit.engine.variants import null_count, null_variants, variant_of, without_phases
 from simkit.io.names import stem
 from simkit.picker.base import BatchPicker, Found
 from simkit.scenario.spec import Scenario
@@ -104,14 +104,16 @@ def search_all(
     report : callable
         Called as ``report(stage, done, total)``.
     """
-    grids = (scenario.image.grid,) * scenario.replicates if archive is None else archive.grids
-    nulls = scenario.score.null_micrographs if scenario.score else 0
-    wanted: list[tuple[int, Variant | None]] = [(number, None) for number in range(len(grids))]
+    count = scenario.replicates if archive is None else len(archive.grids)
+    wanted: list[tuple[int, Variant | None]] = [(number, None) for number in range(count)]
     for variant in null_variants(scenario):
-        wanted += [(number, variant) for number in range(min(nulls, len(grids)))]
+        wanted += [(number, variant) for number in range(null_count(scenario, count))]
     processes = min(workers, len(wanted))
     threads = max(1, workers // processes)
-    jobs = [Job(scenario, number, banks[grids[number].shape], threads, variant) for number, variant in wanted]
+    jobs = [
+        Job(scenario, number, banks[_shape(scenario, archive, number)], threads, variant)
+        for number, variant in wanted
+    ]
     runs: list[MicrographRun] = []
     empty: list[NullMicrograph] = []
     report("micrographs", 0, len(jobs))
@@ -122,6 +124,10 @@ def search_all(
             empty.append(done)
         report("micrographs", len(runs) + len(empty), len(jobs))
     return runs, empty
+
+
+def _shape(scenario: Scenario, archive: Archive | None, number: int) -> tuple[int, ...]:
+    return (scenario.image.grid if archive is None else archive.grids[number]).shape
 
 
 def _results(jobs: Sequence[Job], processes: int) -> Iterator[MicrographRun | NullMicrograph]:

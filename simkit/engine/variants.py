@@ -13,6 +13,7 @@ from simkit.core.tables import Truth
 from simkit.correlation.padding import clean
 from simkit.engine.archive import Archive
 from simkit.engine.nulls import Variant
+from simkit.noise.silent import Silent
 from simkit.scenario.spec import Scenario
 
 
@@ -30,10 +31,17 @@ def null_variants(scenario: Scenario) -> tuple[Variant, ...]:
     return ("noise_only", "phase_randomised") if alone else ("phase_randomised",)
 
 
+def null_count(scenario: Scenario, micrographs: int) -> int:
+    """Return how many micrographs of each variant a run searches: of real ones no more than there are."""
+    wanted = scenario.score.null_micrographs if scenario.score else 0
+    return wanted if scenario.micrographs is None else min(wanted, micrographs)
+
+
 def _has_noise_alone(scenario: Scenario) -> bool:
-    added = any(not member.counts for member in scenario.noise.values())
+    noise = [member for member in scenario.noise.values() if not isinstance(member, Silent)]
+    added = any(not member.counts for member in noise)
     # Counting has no noise where no electron is expected.
-    return added or (bool(scenario.noise) and (scenario.image.base_level > 0 or bool(scenario.background)))
+    return added or (bool(noise) and (scenario.image.base_level > 0 or bool(scenario.background)))
 
 
 def variant_of(scenario: Scenario, variant: Variant | None) -> Scenario:

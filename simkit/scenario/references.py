@@ -27,6 +27,13 @@ def references(scenario: Scenario) -> Errors:
                 yield from _named(name, getattr(scenario, section), section, (*path, field))
 
 
+def ignored(scenario: Scenario) -> Errors:
+    """Yield every class under `score.ignore` that there is not, where the classes are known."""
+    known = dict.fromkeys(scored_classes(scenario))
+    for i, name in enumerate(scenario.score.ignore.classes if scenario.score and known else ()):
+        yield from _named(name, known, "specimen", ("score", "ignore", "classes", i))
+
+
 def _named(name: str, members: Mapping[str, Any], section: str, path: tuple[str | int, ...]) -> Errors:
     if name not in members:
         yield ScenarioError(f"{section} has no {name!r}{suggestion(name, list(members))}", path)

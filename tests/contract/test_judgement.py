@@ -18,6 +18,8 @@ from simkit.engine.contest import contest
 from simkit.engine.court import Answer, Court, Setting
 from simkit.engine.pipeline import run_scenario
 from simkit.engine.scoring import judge
+from simkit.engine.variants import null_variants
+from simkit.scenario.checks import check
 from simkit.scenario.spec import Ignore, Scenario, Score
 from simkit.statistics.proportion import wilson
 
@@ -445,6 +447,26 @@ def test_the_curve_passes_through_what_the_threshold_gave(result) -> None:
     assert curve.tp[at] == judgement.values["all"]["tp"]
     assert curve.fp[at] == judgement.values["all"]["fp"]
     assert len(curve.tp) > at + 1  # and goes on below it
+
+
+def test_as_many_nulls_are_searched_as_are_asked_for() -> None:
+    text = {**SCENARIO, "replicates": 1, "score": {"radius": 20.0, "null_micrographs": 2}}
+    assert [null.micrographs for null in run_scenario(Scenario.model_validate(text), workers=1).nulls] == [
+        2,
+        2,
+    ]
+
+
+def test_a_class_to_ignore_must_be_one() -> None:
+    text = {**SCENARIO, "score": {"radius": 20.0, "ignore": {"classes": ["rings"]}}}
+    (error,) = check(Scenario.model_validate(text))
+    assert error.path == ("score", "ignore", "classes", 0)
+    assert "did you mean `ring`" in error.message
+
+
+def test_where_there_is_no_noise_there_is_none_alone() -> None:
+    text = {**SCENARIO, "noise": {"none": {"kind": "silent"}}}
+    assert null_variants(Scenario.model_validate(text)) == ("phase_randomised",)
 
 
 def test_a_null_has_no_truth_and_every_pick_is_false() -> None:
