@@ -8,15 +8,10 @@ import numpy as np
 
 from simkit.core.errors import ScenarioError
 from simkit.core.grid import FloatArray
+from simkit.correlation.noise_estimate import estimated_spectrum
 from simkit.correlation.padding import Frame
 from simkit.correlation.refinement import Field, Probe, boxed_probes
-from simkit.correlation.whitening import (
-    NoiseSpectrum,
-    radial_spectrum,
-    sampled_spectrum,
-    unit_noise,
-    whitened,
-)
+from simkit.correlation.whitening import NoiseSpectrum, sampled_spectrum, unit_noise, whitened
 from simkit.picker._search import TemplateSearch
 from simkit.picker.base import Sight
 
@@ -35,8 +30,8 @@ class MatchedFilter(TemplateSearch):
     kind: Literal["matched_filter"] = "matched_filter"
 
     noise: Literal["estimated", "declared"] = "estimated"
-    """estimated: P from the image itself, a function of |k|; declared: the true one, which makes the
-    picker an oracle."""
+    """estimated: P from the image itself, a function of |k|, of what does not look like the templates;
+    declared: the true one, which makes the picker an oracle."""
 
     @property
     def oracle(self) -> bool:
@@ -58,7 +53,9 @@ class MatchedFilter(TemplateSearch):
 
     def _spectrum(self, image: FloatArray, sight: Sight) -> NoiseSpectrum:
         if self.noise == "estimated":
-            return radial_spectrum(image, sight.grid, max(max(b.grid.shape) for b in sight.banks))
+            valid = np.isfinite(sight.pixels)
+            seen = valid if sight.mask is None else valid & sight.mask
+            return estimated_spectrum(image, sight.grid, sight.banks, valid=seen)
         if sight.noise_spectrum is None or not np.any(sight.noise_spectrum > 0):
             raise ScenarioError(
                 "no noise is declared to whiten by; give the scenario noise or write `noise: estimated`",

@@ -1,0 +1,249 @@
+"""The noise power spectrum of an image that also holds particles: what is looked for is left out of it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage, stats
+
+from simkit.core import fourier
+from simkit.core.grid import FloatArray, Grid
+from simkit.correlation.bank import TemplateBank
+from simkit.correlation.rings import Rings
+from simkit.correlation.whitening import NoiseSpectrum
+
+EDGE = {1: 4096, 2: 512}
+"""Pixels along a block's edge by number of dimensions, unless four templates need more."""
+
+BLOCKS = {1: 9, 2: 2}
+"""Blocks along an axis at most: they hold as much noise as an estimate needs, and cost little of a search."""
+
+PASSES = 3
+"""How often what stands out is looked for anew, with the spectrum of what did not."""
+
+SETTLED = 0.02
+"""Change of the share of pixels left, from pass to pass, below which no other pass follows."""
+
+VIEWS = 48
+"""Views that stand for all of the templates, at most."""
+
+COMPONENTS = 6
+"""Principal components of those views at most; a particle of several more is seen by its share in these."""
+
+ENERGY = 0.9
+"""Share of the views' energy that so many components need not exceed."""
+
+CHANCE = 3e-5
+"""Chance that noise stands out at a place."""
+
+QUIET = 0.2
+"""Share of the places that noise alone is expected at, to tell its scale by."""
+
+DOMINANT = 0.25
+"""Height, relative to the highest within a diameter, below which a place is a slope or a sidelobe of that."""
+
+SOFT = 0.3
+"""Width of the soft edge around what is left out, relative to a particle's radius."""
+
+LEAST_LEFT = 0.2
+"""Share of the pixels that must be left: of fewer, what is left is what happens to be quiet."""
+
+FLANK = 0.25
+"""Share of half a block over which its window rises, once its spectrum is nearly flat."""
+
+FLOOR = 1e-4
+"""Least noise power relative to the largest: an image without noise must not be divided by nothing, nor the
+step at a template's rim count for more than the particle."""
+
+SPOTTY = 2.5
+"""Mean power of the products with the templates, relative to that of the rings, beyond which the particles'
+power is in Bragg spots, which the rings have clipped: nothing is then left out, for the holes would be a
+lattice too."""
+
+Blocks = npt.NDArray[np.float32]
+
+
+def estimated_spectrum(
+    image: FloatArray, grid: Grid, banks: Sequence[TemplateBank], *, valid: FloatArray | None = None
+) -> NoiseSpectrum:
+    """Estimate the noise power spectrum of an image that also holds particles.
+
+    Parameters
+    ----------
+    image : array, float64
+        Zero-mean pixels.
+    grid : Grid
+        Of the image.
+    banks : sequence of TemplateBank
+        What the particles look like.
+    valid : array of bool, optional
+        Where the image has values.
+
+    Returns
+    -------
+    callable
+        The estimate on any grid of the same pixel size; a function of |k| alone.
+
+    Notes
+    -----
+    The first estimate is that of noise and particles together: the periodogram of a few large blocks under a
+    Hann window, so that borders give no cross of leaked power, averaged over rings without Bragg spots and
+    lines. Whitened by it, the blocks are compared with the templates: the sum of squares of the products with
+    n principal components is in noise χ² of n degrees of freedom, in units of its lower quantile, which
+    particles hardly move. Where it stands out by more than chance, and is no sidelobe of what stands out
+    more, a disk of the particle's radius is left out, and the rest estimated anew: first as it is, for
+    particles whitened by their own spectrum have halos that reach far beyond them; then whitened by the
+    estimate before, so that the holes do not spread a steep spectrum.
+    """
+    side = max(max(bank.grid.shape) for bank in banks)
+    shape = _block_shape(grid, side)
+    parts = _parts(grid.shape, shape)
+    rings = Rings.of(Grid(shape, grid.pixel_size), side=side * grid.pixel_size, periodograms=len(parts))
+    scale = float(image.std())
+    if scale == 0 or len(rings.radius) == 0:
+        variance = scale**2 or 1.0
+        return lambda other: np.full((*other.shape[:-1], other.shape[-1] // 2 + 1), variance)
+    blocks = np.array([image[part] for part in parts], np.float32) / np.float32(scale)
+    holes = np.zeros(blocks.shape, bool) if valid is None else np.array([~valid[part] for part in parts])
+    known = _away(holes, 0.0, side / 2)
+    levels = _floored(rings.levels(_periodograms(blocks, known * _taper(shape, 1.0))))
+    levels = _without_particles(blocks, known, rings, rings.smoothed(levels), banks)
+    return rings.spectrum(levels * scale**2)
+
+
+def _without_particles(
+    blocks: Blocks,
+    known: FloatArray,
+    rings: Rings,
+    together: FloatArray,
+    banks: Sequence[TemplateBank],
+) -> FloatArray:
+    """Return the rings' levels of what does not look like a particle, given those of everything."""
+    grid = Grid(blocks.shape[1:], banks[0].pixel_size)
+    radius = float(np.mean([bank.support for bank in banks])) / grid.pixel_size
+    views = _views(banks)
+    spectra = [fourier.forward(block) for block in blocks]
+    window = (known * _taper(grid.shape, FLANK)).astype(np.float32)
+    inside = window > 0.5
+    levels, left = together, 1.0
+    for number in range(PASSES):
+        power = rings.spectrum(levels)(grid).astype(np.float32)
+        power[(0,) * grid.ndim] = np.inf
+        kernels = _components(views, rings.spectrum(levels), grid.pixel_size)
+        heights = _heights(spectra, power, kernels, grid.shape)
+        if number == 0 and heights[inside].mean() > SPOTTY * len(kernels):
+            break
+        out = _standing_out(heights, inside, len(kernels), radius)
+        held = window * _away(out, radius, max(2.0, SOFT * radius))
+        before, left = left, float((held**2).sum() / (window**2).sum())
+        if left < LEAST_LEFT:
+            break
+        if number and abs(left - before) < SETTLED:
+            break
+        flat = blocks if number == 0 else [fourier.inverse(s / np.sqrt(power), grid.shape) for s in spectra]
+        found = rings.smoothed(_floored(rings.levels(_periodograms(flat, held))))
+        levels = _floored(found if number == 0 else levels * found)
+    return levels
+
+
+def _block_shape(grid: Grid, side: int) -> tuple[int, ...]:
+    wanted = fourier.fast_length(max(EDGE[grid.ndim], 4 * side))
+    return tuple(min(n, wanted) for n in grid.shape)
+
+
+def _parts(whole: tuple[int, ...], shape: tuple[int, ...]) -> list[tuple[slice, ...]]:
+    starts = [
+        np.linspace(0, n - m, min(BLOCKS[len(whole)], math.ceil(n / m))).astype(int)
+        for n, m in zip(whole, shape, strict=True)
+    ]
+    corners = itertools.product(*starts)
+    return [tuple(slice(o, o + m) for o, m in zip(corner, shape, strict=True)) for corner in corners]
+
+
+def _taper(shape: tuple[int, ...], flank: float) -> FloatArray:
+    """Return a window that rises as sin² over a share of half its length: all of it is Hann's."""
+    window = np.ones(())
+    for n in shape:
+        depth = np.minimum(np.arange(n) + 0.5, n - np.arange(n) - 0.5) / (n / 2)
+        window = window[..., None] * np.sin(np.pi / 2 * np.minimum(depth / flank, 1)) ** 2
+    return window
+
+
+def _periodograms(blocks: Sequence[FloatArray] | FloatArray, windows: FloatArray) -> FloatArray:
+    """Return the noise variance per pixel at each frequency, of the blocks of which half the mean is seen."""
+    area = np.array([(window**2).sum() for window in windows])
+    seen = [i for i in range(len(area)) if area[i] > 0.5 * area.mean()]
+    centred = [blocks[i] - (blocks[i] * windows[i]).sum() / windows[i].sum() for i in seen]
+    return np.array(
+        [
+            fourier.power(fourier.forward(block * windows[i])) / area[i]
+            for i, block in zip(seen, centred, strict=True)
+        ]
+    )
+
+
+def _floored(levels: FloatArray) -> FloatArray:
+    return np.maximum(levels, FLOOR * levels.max()) if levels.max() > 0 else np.ones(len(levels))
+
+
+def _views(banks: Sequence[TemplateBank]) -> FloatArray:
+    """Return evenly chosen views of all the templates, in boxes of one size with a common centre."""
+    every = [view for bank in banks for view in bank.images]
+    chosen = [every[i] for i in np.unique(np.linspace(0, len(every) - 1, VIEWS).astype(int))]
+    box = np.max([view.shape for view in chosen], axis=0)
+    # All boxes are odd, so the room around a view is the same on both sides of it.
+    return np.array(
+        [np.pad(v, [((m - n) // 2,) * 2 for m, n in zip(box, v.shape, strict=True)]) for v in chosen]
+    )
+
+
+def _components(views: FloatArray, spectrum: NoiseSpectrum, pixel_size: float) -> FloatArray:
+    """Return the principal components of the views whose products with whitened noise have unit variance."""
+    grid = Grid(tuple(fourier.fast_length(2 * n) for n in views.shape[1:]), pixel_size)
+    weight = fourier.hermitian_weights(grid.shape) / (spectrum(grid) * grid.size)
+    weight[(0,) * grid.ndim] = 0
+    seen = (fourier.forward_stack(views, grid.shape) * np.sqrt(weight)).reshape(len(views), -1)
+    energy, mixture = np.linalg.eigh((seen @ seen.conj().T).real)
+    energy, mixture = energy[::-1], mixture[:, ::-1]
+    enough = int(np.searchsorted(np.cumsum(energy), ENERGY * energy.sum())) + 1
+    n = min(enough, COMPONENTS, len(views))
+    return np.tensordot((mixture[:, :n] / np.sqrt(energy[:n])).T, views, axes=1).astype(np.float32)
+
+
+def _heights(
+    spectra: Sequence[FloatArray], power: FloatArray, kernels: FloatArray, shape: tuple[int, ...]
+) -> FloatArray:
+    """Return the sum of squares of every block's products with the kernels, at the kernels' centres."""
+    heights = np.zeros((len(spectra), *shape), np.float32)
+    for kernel in fourier.forward_stack(kernels, shape):
+        weighed = np.conj(kernel) / power
+        for height, spectrum in zip(heights, spectra, strict=True):
+            height += fourier.inverse(spectrum * weighed, shape) ** 2
+    middle = [n // 2 for n in kernels.shape[1:]]
+    return np.roll(heights, middle, axis=tuple(range(1, heights.ndim)))
+
+
+def _standing_out(
+    heights: FloatArray, inside: npt.NDArray[np.bool_], freedom: int, radius: float
+) -> npt.NDArray[np.bool_]:
+    """Tell where heights are more than noise and no slope or sidelobe of higher ones."""
+    noise = stats.chi2(freedom)
+    # Where even the lower ones are high, particles are everywhere: the scale is then known no better than 1.
+    scale = min(float(np.quantile(heights[inside], QUIET) / noise.ppf(QUIET)), 1.0)
+    size = (1, *(2 * math.ceil(2 * radius) + 1,) * (heights.ndim - 1))
+    highest = ndimage.maximum_filter(heights, size=size, mode="nearest")
+    return (heights > scale * noise.isf(CHANCE)) & (heights > DOMINANT * highest)
+
+
+def _away(centres: npt.NDArray[np.bool_], radius: float, soft: float) -> FloatArray:
+    """Return 0 within a radius of the centres, rising to 1 over a soft edge beyond it."""
+    away = np.ones(centres.shape, np.float32)
+    for block, centre in zip(away, centres, strict=True):
+        if centre.any():
+            beyond = (ndimage.distance_transform_edt(~centre) - radius) / soft
+            block[...] = np.sin(np.pi / 2 * np.clip(beyond, 0, 1)) ** 2
+    return away
