@@ -100,6 +100,11 @@ def ceiling(
         raise typer.BadParameter(
             "--solve and --target belong together: which number, and what it must achieve"
         )
+    if path is None and (between or species or replicates or not check or false_picks != 1.0):
+        raise typer.BadParameter(
+            "--false-picks, --between, --species, --replicates and --no-check are about --solve; "
+            "give it and --target, or leave them out"
+        )
     loaded = load(scenario, overrides, seed)
     with locating(loaded.source):
         if path is None or target is None:

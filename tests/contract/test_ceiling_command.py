@@ -154,6 +154,8 @@ def test_a_simulation_that_contradicts_the_prediction_is_exit_code_1(ceiling, mo
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (("--false-picks", "5"), ["--solve"]),
+        (("--no-check",), ["--solve"]),
         (("--solve", "noise.film.sd"), ["--target"]),
         (
             ("--solve", "noise.film.dose", "--target", "recall >= 0.9"),
