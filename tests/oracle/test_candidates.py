@@ -169,7 +169,7 @@ def test_no_more_and_no_fewer_are_kept_than_was_set(monkeypatch: pytest.MonkeyPa
     assert few.take(np.arange(15)) == whole.take(np.arange(15))
     monkeypatch.setattr(candidates, "MOST_BELOW", 1000)
     low = search.pick(sight)
-    # So far down that the picker itself would expect a hundred of noise.
+    # So far down that the picker itself would expect a hundred of noise, of which the closed form makes more.
     above = functools.partial(
         expected_maxima,
         area=sight.grid.area,
@@ -177,7 +177,7 @@ def test_no_more_and_no_fewer_are_kept_than_was_set(monkeypatch: pytest.MonkeyPa
         angle_range=2 * np.pi,
     )
     last = low.candidates["score"][-1] / low.noise_sd
-    assert 80 < above(max(last, LOWEST_LEVEL)) < 160
+    assert 80 < above(max(last, LOWEST_LEVEL)) < 250
 
 
 # What the picker expects
