@@ -13,6 +13,7 @@ from simkit.core import fourier
 from simkit.core.grid import Grid
 from simkit.core.tables import Placements
 from simkit.engine import imaging
+from simkit.engine.detection import noise_spectrum
 from simkit.engine.simulation import simulate_one
 from simkit.theory.fisher import copy_limits, derivatives_of, fisher_information
 
@@ -179,6 +180,28 @@ def test_background_leaves_the_copy_out(write) -> None:
         # The neighbour's own place is between the pixels, the disc's on one.
         assert pair["background"][mine] == pytest.approx(1 + neighbour[near].mean(), abs=1e-4)
     assert pair["background"][0] != pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_neighbour_across_a_periodic_border_is_background(write) -> None:
+    """A copy at the left edge sees what lies at the right one, as one in the middle sees its neighbour."""
+    across, inside = (
+        simulate_one(
+            write(SPOT + at((240.0, x), (240.0, other)), WHITE, "boundary: periodic, level: 1")
+        ).truth
+        for x, other in ((6.0, 438.0), (213.0, 195.0))  # 18 Å apart, the image 450 Å wide
+    )
+    np.testing.assert_allclose(across["background"], inside["background"], atol=1e-6)
+    assert across["background"][0] > 1.01
+
+
+def test_noise_before_the_counting_is_counted_too(write) -> None:
+    """Its variance is multiplied by the square of the gain, that of the counts by the gain."""
+    noise = write(
+        SPOT + at((240.0, 228.0)), "noise: {ice: {kind: gaussian, sd: 0.2}, n: {kind: poisson, dose: 3 e/Å²}}"
+    )
+    grid, gain = noise.image.grid, 3 * 9.0
+    found = noise_spectrum(noise.noise, grid, 1.5)
+    np.testing.assert_allclose(found, 0.2**2 * gain**2 + 1.5 * gain, rtol=1e-12)
 
 
 def test_distance_to_the_border_counts_from_the_outer_edge(write) -> None:
