@@ -34,6 +34,9 @@ ALIKE = 0.98
 """Correlation of a view with one that is searched from which on it need not be searched itself: a peak is
 then seen at 2 % less than its height, and worked out exactly all the same."""
 
+AT_ONCE = 8
+"""Views that are transformed at once."""
+
 HARDLY_COARSER = 20
 """From this many of `UNIT` samples on, all are kept: the search is then on the image's own pixels."""
 
@@ -97,11 +100,14 @@ class BankSpectrum:
         What each view was divided by: the standard deviation of its score in that noise.
     band : array of int, shape (n_frequencies,)
         Number 1 … `UNIT` of samples, of every `UNIT`, that a grid must keep to hold the frequency.
+    energy : array, shape (n_angles, UNIT + 1)
+        Every view's share in each band.
     """
 
     values: ComplexArray
     norm: FloatArray
     band: FloatArray
+    energy: FloatArray
 
     @classmethod
     def of(cls, kernels: FloatArray, weight: Callable[[Grid], FloatArray]) -> BankSpectrum:
@@ -109,20 +115,30 @@ class BankSpectrum:
         box = kernels.shape[1:]
         grid = Grid(tuple(fourier.fast_length(2 * n - 1) for n in box), 1.0)
         # Cut to a small grid, a power spectrum can fall below zero where it is nearly nothing.
-        counted = np.clip(weight(grid), 0, None) * fourier.hermitian_weights(grid.shape)
-        spectra = fourier.forward_stack(kernels.astype(np.float32), grid.shape)
-        values = (spectra * np.sqrt(counted).astype(np.float32)).reshape(len(kernels), -1)
-        norm = np.sqrt(fourier.power(values).sum(axis=1, dtype=np.float64) / grid.size)
-        unit = np.where(norm > 0, norm, 1.0) * np.sqrt(grid.size)
+        counted = np.clip(weight(grid), 0, None) * fourier.hermitian_weights(grid.shape) / grid.size
+        root = np.sqrt(counted).astype(np.float32).ravel()
         highest = np.broadcast_arrays(*[np.abs(k) for k in grid.frequencies()])
         band = np.floor(np.max(highest, axis=0) * 2 * UNIT).astype(int) + 1
-        return cls(values / unit[:, None].astype(np.float32), norm, np.minimum(band, UNIT).ravel())
+        band = np.minimum(band, UNIT).ravel()
+        in_band = np.eye(UNIT + 1, dtype=np.float32)[band]
+        values = np.empty((len(kernels), root.size), np.complex64)
+        energy, norm = np.empty((len(kernels), UNIT + 1)), np.empty(len(kernels))
+        # A few at a time, which the cache holds from one step to the next.
+        for begin in range(0, len(kernels), AT_ONCE):
+            few = slice(begin, begin + AT_ONCE)
+            spectra = fourier.forward_stack(kernels[few].astype(np.float32), grid.shape)
+            weighted = spectra.reshape(-1, root.size) * root
+            energy[few] = fourier.power(weighted) @ in_band
+            total = energy[few].sum(axis=1, keepdims=True)
+            unit = np.where(total > 0, total, 1.0)
+            energy[few] /= unit
+            values[few] = weighted / np.sqrt(unit).astype(np.float32)
+            norm[few] = np.sqrt(total[:, 0])
+        return cls(values, norm, band, energy)
 
     def lost_beyond(self) -> FloatArray:
         """Return the worst view's energy beyond each band: entry m for a grid that keeps m of `UNIT`."""
-        in_band = np.eye(UNIT + 1, dtype=np.float32)[self.band]
-        energy = fourier.power(self.values) @ in_band
-        beyond = energy[:, ::-1].cumsum(axis=1)[:, ::-1] - energy
+        beyond = self.energy[:, ::-1].cumsum(axis=1)[:, ::-1] - self.energy
         return beyond.max(axis=0)
 
 
