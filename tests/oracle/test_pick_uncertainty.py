@@ -1,0 +1,242 @@
+"""What a pick says of itself, against the error it makes: place, height, standard errors, doubts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simkit.core.grid import Grid
+from simkit.core.random import stream
+from simkit.core.tables import Picks
+from simkit.correlation.bank import TemplateBank, standardised
+from simkit.io.csv_tables import table_csv
+from simkit.metric.efficiency import unbiased_height
+from simkit.picker._search import TemplateSearch
+from simkit.picker.base import Found, Sight
+from simkit.picker.correlation import Correlation
+from simkit.picker.matched_filter import MatchedFilter
+from simkit.picker.ncc import Ncc
+from simkit.picker.phase import Phase
+from simkit.theory.peak_limits import peak_limits
+from simkit.threshold.fixed import Fixed
+from simkit.threshold.top import Top
+
+PIXEL = 2.0
+SIDE = 35
+SUPPORT = 15.0
+
+
+def hammer(y: np.ndarray, x: np.ndarray, psi: float) -> np.ndarray:
+    """A handle and a head to one side of it, no symmetry, within 15 px of the centre."""
+    c, s = np.cos(np.deg2rad(psi)), np.sin(np.deg2rad(psi))
+    along, across = c * x + s * y, c * y - s * x
+    handle = np.exp(-((along + 2) ** 2 / 60 + across**2 / 6))
+    return handle + 1.3 * np.exp(-((along - 6) ** 2 / 10 + (across - 3) ** 2 / 30))
+
+
+def drop(y: np.ndarray, x: np.ndarray, psi: float) -> np.ndarray:
+    """Round."""
+    return np.exp(-(y**2 + x**2) / 18) + 0 * psi
+
+
+def bank(angles: np.ndarray, side: int = SIDE, shape=hammer) -> TemplateBank:
+    axis = np.arange(side) - side // 2
+    views = np.stack([shape(axis[:, None], axis[None, :], a) for a in angles])
+    return TemplateBank("t", "t", standardised(views), angles, PIXEL, SUPPORT * PIXEL, "C1")
+
+
+def look(pixels: np.ndarray, *banks: TemplateBank) -> Sight:
+    grid = Grid(pixels.shape, PIXEL)
+    white = np.ones((pixels.shape[0], pixels.shape[1] // 2 + 1))
+    return Sight(pixels, grid, banks, None, white, None, np.random.default_rng(0))
+
+
+def scattered(
+    d_prime: float, seed: int, rows: int = 6, pitch: int = 64, shape=hammer, sign: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return white noise of unit variance with particles far apart, and their (y, x, ψ) in px and degrees."""
+    rng = stream(seed, "scattered")
+    pixels = rng.standard_normal((rows * pitch, rows * pitch))
+    axis = np.arange(pitch)
+    alone = shape(axis[:, None] - pitch / 2, axis[None, :] - pitch / 2, 0.0)
+    energy = (alone**2).sum() - alone.sum() ** 2 / SIDE**2  # a template's mean counts for nothing
+    truth = []
+    for row, column in np.ndindex(rows, rows):
+        y, x = pitch / 2 + rng.uniform(-2, 2, 2)
+        psi = rng.uniform(0, 360)
+        copy = shape(axis[:, None] - y, axis[None, :] - x, psi)
+        pixels[row * pitch : (row + 1) * pitch, column * pitch : (column + 1) * pitch] += (
+            sign * d_prime / np.sqrt(energy) * copy
+        )
+        truth.append((row * pitch + y, column * pitch + x, psi))
+    return pixels, np.array(truth)
+
+
+def errors_over_sigma(found: Found, truth: np.ndarray) -> np.ndarray:
+    """Return (error / predicted standard error) of y, x and ψ for every particle; all must be found."""
+    picks = found.picks
+    places = np.stack([picks["y"], picks["x"]], axis=1) / PIXEL
+    gap = np.linalg.norm(places[:, None] - truth[:, :2], axis=2)
+    assert (gap.min(axis=0) < 4).all()
+    rows = gap.argmin(axis=0)
+    turn = (picks["psi"][rows] - truth[:, 2] + 180) % 360 - 180
+    error = np.stack([*(PIXEL * (places[rows] - truth[:, :2])).T, turn], axis=1)
+    sigma = np.stack([picks[f"sigma_{name}"][rows] for name in ("y", "x", "psi")], axis=1)
+    return error / sigma
+
+
+PICKERS = {
+    "matched_filter": MatchedFilter(noise="declared", threshold=Fixed(value=5.0)),
+    "correlation": Correlation(threshold=Fixed(value=5.0)),
+    "ncc": Ncc(threshold=Fixed(value=0.2)),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "d_prime", "step"),
+    [("matched_filter", 12.0, 5.0), ("matched_filter", 20.0, 15.0), ("correlation", 16.0, 10.0)],
+)
+def test_errors_are_as_large_as_predicted(kind: str, d_prime: float, step: float) -> None:
+    turned = bank(np.arange(0, 360, step))
+    normal = []
+    for seed in range(3):
+        # The deviation of correlation's scores comes from the image: few particles must be in it.
+        rows, pitch = (5, 90) if kind == "correlation" else (6, 64)
+        pixels, truth = scattered(d_prime, seed, rows, pitch)
+        normal.append(errors_over_sigma(PICKERS[kind].pick(look(pixels, turned)), truth))
+    square = np.concatenate(normal) ** 2
+    # Within 10 %, and four standard errors of a variance: a false alarm in 5000.
+    noise = 4 * np.sqrt(2 / len(square))
+    assert (square.mean(axis=0) < 1.1**2 * (1 + noise)).all()
+    assert (square.mean(axis=0) > 0.9**2 * (1 - noise)).all()
+
+
+@pytest.mark.parametrize("side", [SIDE, SIDE - 1])
+def test_heights_are_those_of_the_top_and_places_have_no_bias(side: int) -> None:
+    pixels, truth = scattered(20.0, 7)
+    found = PICKERS["matched_filter"].pick(look(pixels, bank(np.arange(0, 360, 10.0), side)))
+    normal = errors_over_sigma(found, truth)
+    # 36 particles; four standard errors. Half a pixel would be eight σ.
+    assert np.abs(normal.mean(axis=0)).max() < 4 / 6
+    height = unbiased_height(float(found.picks["score"][:36].mean()), 3)
+    # The best of whole pixels and angles would be 2.5 % lower; a template in a box a pixel smaller is 0.5 %.
+    assert height == pytest.approx(20, abs=4 / 6 + 0.1)
+
+
+@settings(max_examples=15, deadline=None)
+@given(y=st.floats(-0.5, 0.5), x=st.floats(-0.5, 0.5), psi=st.floats(0, 360))
+def test_the_score_is_that_of_the_template_where_the_particle_is(y: float, x: float, psi: float) -> None:
+    pixels = np.zeros((90, 96))
+    rows, columns = np.indices(pixels.shape)
+    pixels += hammer(rows - 44 - y, columns - 47 - x, psi)
+    for picker, step in ((Correlation(threshold=Top(count=1)), 10.0), (Ncc(threshold=Top(count=1)), 10.0)):
+        picks = picker.pick(look(pixels, bank(np.arange(0, 360, step)))).picks
+        alone = bank(np.array([psi])).images[0]
+        axis = np.arange(SIDE) - SIDE // 2
+        under = hammer(axis[:, None], axis[None, :], psi)
+        expected = 1.0 if picker.kind == "ncc" else (under * alone).sum()
+        # The quadratic's own error at half a pixel, with a handle of √3 px.
+        assert picks["score"][0] == pytest.approx(expected, rel=0.01)
+        assert picks["score"][0] <= 1 or picker.kind != "ncc"
+        assert picks["y"][0] / PIXEL == pytest.approx(44 + y, abs=0.06)
+        assert picks["x"][0] / PIXEL == pytest.approx(47 + x, abs=0.06)
+
+
+def test_limits_of_a_peak_are_the_inverse_of_its_information() -> None:
+    moments = np.array([[[0.5, 0.1, 0.2], [0.1, 0.4, 0.0], [0.2, 0.0, 3.0]]])
+    covariance = np.linalg.inv(10.0**2 * moments[0])
+    np.testing.assert_allclose(
+        peak_limits(moments, np.array([10.0]), period=2 * np.pi)[0], np.sqrt(np.diag(covariance)), rtol=1e-12
+    )
+    assert np.isnan(peak_limits(moments, np.array([5.9]))).all()
+    assert np.isnan(peak_limits(moments, np.array([np.nan]))).all()
+    weak = np.diag([0.5, 0.5, 1e-4])[None]
+    sigma = peak_limits(weak, np.array([10.0]), period=2 * np.pi)[0]
+    assert np.isnan(sigma[2])  # 10 rad
+    assert sigma[0] == pytest.approx(0.1 / np.sqrt(0.5), rel=1e-12)
+
+
+def test_nothing_is_predicted_where_nothing_can_be() -> None:
+    pixels, _ = scattered(20.0, 3, rows=2, shape=drop)
+    picks = PICKERS["matched_filter"].pick(look(pixels, bank(np.arange(0, 360, 30.0), shape=drop))).picks
+    assert len(picks) >= 4
+    assert np.isnan(picks["sigma_psi"]).all()  # round
+    assert np.isfinite(picks["sigma_y"][:4]).all()
+    still = PICKERS["matched_filter"].pick(look(pixels, bank(np.zeros(1), shape=drop))).picks
+    assert np.isnan(still["sigma_psi"]).all()  # not searched
+    phase = Phase(threshold=Top(count=4)).pick(look(pixels, bank(np.zeros(1), shape=drop))).picks
+    assert np.isnan(phase["sigma_x"]).all()
+
+
+def flags(found: Found) -> list[set[str]]:
+    return [set(words.split()) for words in found.picks["flags"]]
+
+
+@pytest.mark.parametrize("picker", [PICKERS["matched_filter"], PICKERS["correlation"], PICKERS["ncc"]])
+def test_the_wrong_contrast_is_suspected(picker: TemplateSearch) -> None:
+    turned = bank(np.arange(0, 360, 15.0))
+    right = picker.pick(look(scattered(18.0, 5, rows=4, shape=hammer)[0], turned))
+    wrong = picker.pick(look(scattered(18.0, 5, rows=4, shape=hammer, sign=-1.0)[0], turned))
+    assert not any("inverted" in words for words in flags(right)[:16])
+    assert "opposite_contrast" not in right.notes
+    assert np.mean(["inverted" in words for words in flags(wrong)]) > 0.8
+    assert wrong.notes["opposite_contrast"] > 0.8
+
+
+def test_cut_and_crowded_picks_are_flagged() -> None:
+    places = [(60, 60), (60, 100), (160, 160), (10, 160)]
+    pixels = 0.02 * stream(0, "flags").standard_normal((220, 220))
+    rows, columns = np.indices(pixels.shape)
+    for y, x in places:
+        pixels += hammer(rows - y, columns - x, 0.0)
+    picker = Correlation(threshold=Top(count=4))
+    found = picker.pick(look(pixels, bank(np.arange(0, 360, 15.0))))
+    said = {(round(y / PIXEL), round(x / PIXEL)): words for y, x, words in
+            zip(found.picks["y"], found.picks["x"], flags(found), strict=True)}  # fmt: skip
+    # 40 px apart is less than 1.5 diameters of 30 px; 10 px from the border is less than a radius.
+    assert said == {(60, 60): {"crowded"}, (60, 100): {"crowded"}, (160, 160): set(), (10, 160): {"edge"}}
+
+
+def test_significance_falls_with_the_score() -> None:
+    pixels, _ = scattered(12.0, 2, rows=4)
+    found = MatchedFilter(noise="declared", threshold=Fixed(value=4.0)).pick(
+        look(pixels, bank(np.arange(0, 360, 10.0)))
+    )
+    p, q = found.candidates["p_value"], found.candidates["q_value"]
+    assert (np.diff(p) >= 0).all()
+    assert (np.diff(q) >= 0).all()
+    assert ((p >= 0) & (p <= 1) & (q >= 0) & (q <= 1)).all()
+    assert p[:16].max() < 1e-6
+    assert p[-1] > 0.5
+
+
+@pytest.mark.parametrize("kind", [MatchedFilter, Correlation, Ncc, Phase])
+def test_damaged_images_give_no_nonsense(kind: type[TemplateSearch]) -> None:
+    turned = bank(np.arange(0, 360, 30.0))
+    pixels, _ = scattered(15.0, 1, rows=3)
+    broken = pixels.copy()
+    broken[:, :30], broken[50:60, 70:90], broken[100, 100] = 0.0, np.nan, np.inf
+    for image in (broken, np.full((80, 90), 7.0), np.full((80, 90), np.nan)):
+        found = kind(threshold=Top(count=20)).pick(look(image, turned))
+        assert np.isfinite(found.picks["score"]).all()
+        assert np.isfinite([found.picks["y"], found.picks["x"], found.picks["psi"]]).all()
+        if kind is Ncc:
+            assert (np.abs(found.picks["score"]) <= 1).all()
+        if image is not broken:
+            assert len(found.picks) == 0
+
+
+def test_what_a_pick_says_of_itself_is_written_and_read_back() -> None:
+    pixels, _ = scattered(12.0, 2, rows=2)
+    picks = PICKERS["matched_filter"].pick(look(pixels, bank(np.arange(0, 360, 30.0)))).picks
+    header, *rows = [line.split(",") for line in table_csv(picks).splitlines()]
+    for name in ("sigma_y_A", "sigma_x_A", "sigma_psi_deg", "p_value", "q_value"):
+        column = picks[name.removesuffix("_A").removesuffix("_deg")]
+        cells = [float(row[header.index(name)] or "nan") for row in rows]
+        np.testing.assert_array_equal(cells, column)
+    silent = table_csv(Picks(y=[1.0], x=[2.0]))
+    assert "sigma" not in silent
+    assert "flags" not in silent
+    assert "value" not in silent
