@@ -15,7 +15,14 @@ from simkit.correlation.normalised import LocalSums, template_mask
 from simkit.correlation.padding import UNIT, Frame
 from simkit.correlation.refinement import Field, boxed_probes, exact_scores
 from simkit.correlation.search import scan
-from simkit.correlation.steering import BankSpectrum, SteeredBank, resampled, steer, without_pedestal
+from simkit.correlation.steering import (
+    ALIKE,
+    BankSpectrum,
+    SteeredBank,
+    resampled,
+    steer,
+    without_pedestal,
+)
 from simkit.correlation.tiles import best_over_views
 from simkit.correlation.whitening import white
 from simkit.picker.base import Found, Sight
@@ -249,6 +256,22 @@ def test_steering_loses_what_it_says() -> None:
     assert missing.max() == pytest.approx(lost, rel=0.05)  # single precision
     assert lost <= 1e-3
     assert len(steered.basis) < len(bank.angles) / 2
+
+
+def test_views_that_are_not_searched_are_like_one_that_is() -> None:
+    strides = []
+    for step in (1.0, 2.0, 45.0):
+        bank = propeller_bank(47, step)
+        particles, pedestals = without_pedestal(bank.images, template_mask((47, 47), "box"))
+        spectrum = BankSpectrum.of(particles, white)
+        steered, _ = steer(particles, pedestals, spectrum, kept=UNIT, lost_energy=1e-3)
+        unit = particles / np.linalg.norm(particles, axis=(1, 2), keepdims=True)
+        alike = np.tensordot(unit, unit[:: steered.stride], ((1, 2), (1, 2)))
+        assert alike.max(axis=1).min() >= ALIKE - 1e-5  # single precision
+        strides.append(steered.stride * step)
+    # The same few degrees however finely the template is turned, and every view where they are far apart.
+    assert strides[0] == pytest.approx(strides[1], abs=2)
+    assert strides[2] == 45
 
 
 def test_a_basis_of_all_views_loses_nothing() -> None:
