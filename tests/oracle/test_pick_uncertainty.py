@@ -11,6 +11,8 @@ from simkit.core.grid import Grid
 from simkit.core.random import stream
 from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank, standardised
+from simkit.correlation.padding import Frame
+from simkit.correlation.refinement import climb, peak_at
 from simkit.io.csv_tables import table_csv
 from simkit.metric.efficiency import unbiased_height
 from simkit.picker._search import TemplateSearch
@@ -125,23 +127,29 @@ def test_heights_are_those_of_the_top_and_places_have_no_bias(side: int) -> None
     assert height == pytest.approx(20, abs=4 / 6 + 0.1)
 
 
-@settings(max_examples=15, deadline=None)
+EVERY_TEN = bank(np.arange(0, 360, 10.0))
+
+
+@settings(max_examples=20, deadline=None)
 @given(y=st.floats(-0.5, 0.5), x=st.floats(-0.5, 0.5), psi=st.floats(0, 360))
 def test_the_score_is_that_of_the_template_where_the_particle_is(y: float, x: float, psi: float) -> None:
     pixels = np.zeros((90, 96))
     rows, columns = np.indices(pixels.shape)
     pixels += hammer(rows - 44 - y, columns - 47 - x, psi)
-    for picker, step in ((Correlation(threshold=Top(count=1)), 10.0), (Ncc(threshold=Top(count=1)), 10.0)):
-        picks = picker.pick(look(pixels, bank(np.arange(0, 360, step)))).picks
-        alone = bank(np.array([psi])).images[0]
-        axis = np.arange(SIDE) - SIDE // 2
-        under = hammer(axis[:, None], axis[None, :], psi)
-        expected = 1.0 if picker.kind == "ncc" else (under * alone).sum()
-        # The quadratic's own error at half a pixel, with a handle of √3 px.
-        assert picks["score"][0] == pytest.approx(expected, rel=0.01)
-        assert picks["score"][0] <= 1 or picker.kind != "ncc"
-        assert picks["y"][0] / PIXEL == pytest.approx(44 + y, abs=0.06)
-        assert picks["x"][0] / PIXEL == pytest.approx(47 + x, abs=0.06)
+    alone = bank(np.array([psi])).images[0]
+    axis = np.arange(SIDE) - SIDE // 2
+    under = hammer(axis[:, None], axis[None, :], psi)
+    for picker, expected in ((PICKERS["correlation"], (under * alone).sum()), (PICKERS["ncc"], 1.0)):
+        sight = look(pixels, EVERY_TEN)
+        frame = Frame.around(sight.grid, SIDE)
+        field, (probe,) = picker.prepare(pixels - pixels.mean(), frame, sight)
+        summit = climb(field, probe, (44 + frame.before, 47 + frame.before), round(psi / 10) % 36)
+        peak = peak_at(field, probe, summit, 0)
+        # The quadratic's own errors at half a pixel, with a handle of √3 px.
+        assert peak.score == pytest.approx(expected, rel=0.01)
+        assert peak.score <= 1 or picker.kind != "ncc"
+        assert peak.position / PIXEL == pytest.approx([44 + y, 47 + x], abs=0.06)
+        assert (peak.psi - psi + 180) % 360 - 180 == pytest.approx(0, abs=0.5)
 
 
 def test_limits_of_a_peak_are_the_inverse_of_its_information() -> None:
