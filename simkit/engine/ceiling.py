@@ -122,7 +122,8 @@ def ceiling_of(scenario: Scenario) -> Ceiling | None:
     unknown, in the noise of an empty image: where electrons are counted, a dark particle has a little less
     noise of its own, which the truth's `d_prime` counts. False picks are counted over the whole micrograph
     and every species on its own: where two look alike, fewer are found. A solid is looked for from as many
-    directions as its templates have, or else from its typical ones.
+    directions as its templates have, or else from its typical ones. Where particles are crowded a picker
+    makes no pick beside one, and so fewer false ones than the curve says.
     """
     if scenario.micrographs is not None or not scenario.simulates or not scenario.specimen:
         return None

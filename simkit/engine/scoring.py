@@ -103,7 +103,7 @@ def _values(metrics: tuple[Metric, ...], comparison: Comparison) -> dict[str, Va
 def _intervals(
     metrics: tuple[Metric, ...], comparison: Comparison, setting: Setting
 ) -> dict[str, tuple[float, float]]:
-    """Return intervals by resampling clusters and, where no two clusters differ, Wilson's of shares.
+    """Return intervals by resampling clusters and, where no two of them differ or few hold any, Wilson's.
 
     F1 is the share of the hits in the mean of the numbers of particles and of picks.
     """

@@ -103,7 +103,8 @@ def froc(
     note = f"The left edge stands for none: it is half a pick in {among}."
     if ideal is not None:
         note += (
-            " Where false picks abound, chance puts some on particles and lifts the curve above the ideal."
+            " The ideal is that of few particles: where they are crowded no pick is made beside one, and "
+            "where false picks abound chance puts some on particles. Both lift the curve above it."
         )
     alt = f"Recall of {picker} against {apart} picks per {per}"
     return Illustration(Plot(alt, canvas.draw(paint, **SIZE)), caption, note)
