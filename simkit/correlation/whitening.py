@@ -40,6 +40,11 @@ def sampled_spectrum(values: FloatArray, grid: Grid) -> NoiseSpectrum:
     return on
 
 
+def up_to(spectrum: NoiseSpectrum, highest: float) -> NoiseSpectrum:
+    """Return the spectrum of noise that drowns everything beyond a frequency (1/Å): it is then left out."""
+    return lambda grid: np.where(grid.frequency_radius() <= highest, spectrum(grid), np.inf)
+
+
 def whitened(
     padded: FloatArray, grid: Grid, spectrum: NoiseSpectrum, *, workers: int = 1
 ) -> tuple[FloatArray, NoiseSpectrum]:

@@ -8,10 +8,11 @@ import numpy as np
 
 from simkit.core.errors import ScenarioError
 from simkit.core.grid import FloatArray
+from simkit.core.quantity import PositiveLength
 from simkit.correlation.noise_estimate import estimated_spectrum
 from simkit.correlation.padding import Frame
 from simkit.correlation.refinement import Field, Probe, boxed_probes
-from simkit.correlation.whitening import NoiseSpectrum, sampled_spectrum, unit_noise, whitened
+from simkit.correlation.whitening import NoiseSpectrum, sampled_spectrum, unit_noise, up_to, whitened
 from simkit.picker._search import TemplateSearch
 from simkit.picker.base import Sight
 
@@ -33,6 +34,10 @@ class MatchedFilter(TemplateSearch):
     """estimated: P from the image itself, a function of |k|, of what does not look like the templates;
     declared: the true one, which makes the picker an oracle."""
 
+    lowpass: PositiveLength | None = None
+    """Finest detail that counts; all by default. For templates that are right only in their coarse shape, and
+    for denoised micrographs, where the finest has no noise left to weigh it by."""
+
     @property
     def oracle(self) -> bool:
         """See `Picker.oracle`."""
@@ -46,10 +51,19 @@ class MatchedFilter(TemplateSearch):
     def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
         """See `TemplateSearch.prepare`."""
         spectrum = self._spectrum(image, sight)
+        if self.lowpass is not None:
+            self._require_finer_than(min(bank.diameter for bank in sight.banks))
+            spectrum = up_to(spectrum, 1 / self.lowpass)
         values, weight = whitened(frame.pad(image), frame.grid, spectrum, workers=sight.workers)
         field = Field(frame, values, weight, noise_spectrum=spectrum, noise_sd=1.0)
         kernels = [unit_noise(bank.images, weight) for bank in sight.banks]
         return field, boxed_probes(field, sight.banks, kernels)
+
+    def _require_finer_than(self, diameter: float) -> None:
+        if self.lowpass is not None and self.lowpass > diameter:
+            raise ScenarioError(
+                f"leaves nothing of a template {diameter:.4g} Å across; at most that", ("lowpass",)
+            )
 
     def _spectrum(self, image: FloatArray, sight: Sight) -> NoiseSpectrum:
         if self.noise == "estimated":

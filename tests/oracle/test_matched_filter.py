@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from simkit.core import fourier
+from simkit.core.errors import ScenarioError
 from simkit.core.grid import Grid
-from simkit.correlation.bank import standardised
-from simkit.correlation.whitening import sampled_spectrum, unit_noise, white, whitened
+from simkit.correlation.bank import TemplateBank, standardised
+from simkit.correlation.whitening import sampled_spectrum, unit_noise, up_to, white, whitened
+from simkit.picker.base import Sight
+from simkit.picker.matched_filter import MatchedFilter
 
 
 def law(grid: Grid) -> np.ndarray:
@@ -51,3 +54,32 @@ def test_a_declared_spectrum_is_interpolated(shape: tuple[int, ...]) -> None:
     # Linear interpolation of a smooth law between samples 1/64 apart.
     np.testing.assert_allclose(ours(other)[high], law(other)[high], rtol=0.05)
     np.testing.assert_allclose(sampled_spectrum(3 * white(grid), grid)(other), 3.0)
+
+
+def test_what_is_finer_than_the_lowpass_is_left_out() -> None:
+    grid = Grid((250, 240), 2.0)
+    image = np.random.default_rng(4).standard_normal(grid.shape)
+    spectrum = up_to(white, 1 / 12.0)
+    values, weight = whitened(image, grid, spectrum)
+    power = fourier.power(fourier.forward(values))
+    beyond = grid.frequency_radius() > 1 / 12.0
+    assert power[beyond].max() < 1e-12 * power.max()
+    view = standardised(np.exp(-(sum(x**2 for x in Grid((17, 17), 1.0).offsets())) / 18)[None])
+    kernel = unit_noise(view, weight)
+    scores = fourier.inverse(
+        fourier.forward(values) * np.conj(fourier.forward_stack(kernel, grid.shape)[0]), grid.shape
+    )
+    # About 60 000 / 60 independent places give the standard deviation to 2 %: 4 of those.
+    assert scores.std() == pytest.approx(1.0, abs=0.09)
+
+
+def test_a_lowpass_that_leaves_nothing_is_refused() -> None:
+    grid = Grid((64, 64), 2.0)
+    bank = TemplateBank("p", "p", standardised(np.eye(9)[None]), np.zeros(1), 2.0, 8.0, "C1")
+    sight = Sight(np.zeros(grid.shape), grid, [bank], None, None, None, np.random.default_rng(0))
+    cut = {"kind": "fixed", "value": 5}
+    picker = MatchedFilter.model_validate(
+        {"lowpass": "17 Å", "threshold": cut}, context={"units": "required"}
+    )
+    with pytest.raises(ScenarioError, match="leaves nothing of a template 16 Å across"):
+        picker.pick(sight)
