@@ -22,6 +22,7 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from simkit.core.grid import FloatArray
 from simkit.matching.decomposition import cluster_of, in_some_maximum
+from simkit.matching.full_assignment import cheapest_full
 
 FEW = 60
 """Assignments of a cluster that are all tried: as many as there are for 3 × 5, 4 × 4 or 2 × 8."""
@@ -122,16 +123,13 @@ def _solve_most(i: Indices, j: Indices, cost: FloatArray, shape: tuple[int, int]
     (fewer, i), (more, j) = sorted(
         (np.unique(side[rows], return_inverse=True) for side in (i, j)), key=lambda side: len(side[0])
     )
-    return rows[_solve_sparse(i, j, cost[rows], (len(fewer), len(more)), None)]
+    return rows[cheapest_full(i, j, cost[rows], (len(fewer), len(more)))]
 
 
-def _solve_sparse(
-    i: Indices, j: Indices, cost: FloatArray, shape: tuple[int, int], price: float | None
-) -> Indices:
+def _solve_sparse(i: Indices, j: Indices, cost: FloatArray, shape: tuple[int, int], price: float) -> Indices:
     # All costs are raised by 1 because a sparse 0 would mean "no pair".
     graph = csr_array((1 + cost, (i, j)), shape=shape)
-    if price is not None:
-        # Each has a stand-in of its own, for the price of being left alone.
-        graph = hstack([graph, (1 + price) * eye_array(shape[0])], format="csr")
+    # Each has a stand-in of its own, for the price of being left alone.
+    graph = hstack([graph, (1 + price) * eye_array(shape[0])], format="csr")
     assigned = min_weight_full_bipartite_matching(graph)[1]
     return np.flatnonzero(assigned[i] == j)

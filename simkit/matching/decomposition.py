@@ -60,7 +60,7 @@ def in_some_maximum(i: Indices, j: Indices) -> Mask:
     if len(i) == 0:
         return np.empty(0, bool)
     n, m = int(i.max()) + 1, int(j.max()) + 1
-    matched = _largest(i, j, n, m)
+    matched = largest(i, j)
     # Alternating paths leave the vertices of one side by any edge and come back by matched ones.
     single_i = np.setdiff1d(i, i[matched])
     single_j = np.setdiff1d(j, j[matched])
@@ -77,8 +77,8 @@ def in_some_maximum(i: Indices, j: Indices) -> Mask:
     return possible
 
 
-def _largest(i: Indices, j: Indices, n: int, m: int) -> Mask:
-    """Tell which edges are in one largest matching.
+def largest(i: Indices, j: Indices) -> Mask:
+    """Tell which edges are in one largest matching; parameters as for `in_some_maximum`.
 
     It is found as a flow [1]_: `maximum_bipartite_matching` needs seconds where many particles are missed
     in a crystal and the radius reaches their neighbours, this milliseconds.
@@ -87,6 +87,9 @@ def _largest(i: Indices, j: Indices, n: int, m: int) -> Mask:
     ----------
     .. [1] Dinic, Soviet Math. Doklady 11 (1970) 1277.
     """
+    if len(i) == 0:
+        return np.empty(0, bool)
+    n, m = int(i.max()) + 1, int(j.max()) + 1
     source, sink = n + m, n + m + 1
     left, right = np.unique(i), n + np.unique(j)
     start = np.concatenate([np.full(len(left), source), i, right])
