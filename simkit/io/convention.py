@@ -22,7 +22,7 @@ from simkit.core.labels import Labels
 from simkit.core.quantity import wrap_angle
 from simkit.core.tables import Picks, Truth
 from simkit.io.frames import CoordinateFrame
-from simkit.io.raw import LARGEST, RawPoints
+from simkit.io.raw import JUDGED, LARGEST, RawPoints
 
 Position = Literal["centre", "corner + n // 2", "corner + n / 2"]
 Shape = tuple[int, int] | Mapping[str, tuple[int, int]]
@@ -116,6 +116,7 @@ def to_picks(raw: RawPoints, form: Format, frame: CoordinateFrame, file: str) ->
     psi = form.psi_sign * raw.psi if raw.psi is not None and form.psi_sign else nowhere
     columns: dict[str, Any] = {"score": raw.score, "rot": raw.rot, "tilt": raw.tilt}
     columns |= {"class": _class_names(raw, form), "template": raw.template, "micrograph": raw.micrograph}
+    columns |= raw.judged or {}
     if (unit == "Å" and frame.is_trivial) or not len(raw):
         y, x = raw.y, raw.x
     else:
@@ -129,7 +130,8 @@ def to_picks(raw: RawPoints, form: Format, frame: CoordinateFrame, file: str) ->
             raise DataError(str(error), file) from error
         y, x = y * scale, x * scale
         if frame.orientation != "upright":
-            columns |= {"rot": None, "tilt": None}  # those of a mirror image are not the particle's
+            # Those of a mirror image are not the particle's, and of a turned one y may be x.
+            columns |= dict.fromkeys(("rot", "tilt", "sigma_y", "sigma_x"))
     if psi is not nowhere:
         columns["psi"] = psi if form.psi_sign == 1 and frame.orientation == "upright" else wrap_angle(psi)
     return Picks(y=y, x=x, **{name: value for name, value in columns.items() if value is not None})
@@ -229,6 +231,7 @@ def to_raw(
         template=table["template"].tolist() if isinstance(table, Picks) else None,
         micrograph=table["micrograph"].tolist(),
         mirror=table["mirror"] if isinstance(table, Truth) else None,
+        judged={name: table[name] for name in JUDGED} if isinstance(table, Picks) else None,
         pixel_size=pixel_size,
     )
     if form.unit == "pixel or Å":

@@ -3,7 +3,8 @@
 What is read: positions in ``x_px, y_px`` or ``x_A, y_A`` (pixels count from 0 at the centre of the
 first one; ``x`` alone in one dimension) or in the ``X-Coordinate, Y-Coordinate`` (pixels) of CryoPPP's
 experts, and where there are such columns ``micrograph``, ``class``, ``template``, ``psi_deg`` (+x turned
-towards +y), ``rot_deg``, ``tilt_deg`` and ``score``. Other columns are passed over. Cells are parted by
+towards +y), ``rot_deg``, ``tilt_deg``, ``score``, and what simkit's pickers say of their own picks. Other
+columns are passed over. Cells are parted by
 commas, semicolons or tabs, whichever the header has most of.
 """
 
@@ -23,7 +24,7 @@ from simkit.core.errors import DataError
 from simkit.core.quantity import shortest
 from simkit.core.tables import Picks, Table, Truth
 from simkit.io.delimited import read_columns, read_header
-from simkit.io.raw import FINITE, POSITION, RawPoints
+from simkit.io.raw import FINITE, JUDGED, POSITION, RawPoints
 
 SUFFIX = {"": "", "Å": "_A", "°": "_deg"}
 """What a column's unit adds to its header; ASCII, so that every program can name the column."""
@@ -33,9 +34,6 @@ COUNTED = frozenset({"h", "k"})
 
 PLANAR = frozenset({"y", "psi", "sigma_y", "sigma_psi"})
 """Columns that mean nothing in one dimension."""
-
-JUDGED = ("sigma_y", "sigma_x", "sigma_psi", "p_value", "q_value", "flags")
-"""What a picker says of its own picks."""
 
 RARE = {
     Truth: frozenset({"rot", "tilt", "defocus"}),
@@ -108,6 +106,7 @@ def write_csv(raw: RawPoints, separator: str = ",") -> bytes:
     columns: dict[str, Any] = {"y": raw.y, "x": raw.x, "psi": raw.psi, "rot": raw.rot, "tilt": raw.tilt}
     columns |= {"score": raw.score, "micrograph": raw.micrograph, "class": raw.class_}
     columns["template"] = raw.template
+    columns |= raw.judged or {}
     table = Picks(**{name: value for name, value in columns.items() if value is not None})
     return table_csv(table, separator=separator).encode()
 
@@ -126,7 +125,10 @@ def read_csv(file: Path) -> RawPoints:
     numbers |= {
         name: OPTIONAL for name in ("psi_deg", "rot_deg", "tilt_deg", "score") if name in header.names
     }
-    texts = [name for name in ("micrograph", "class", "template") if name in header.names]
+    judged = {name: name + SUFFIX[Picks.columns[name].unit] for name in JUDGED}
+    judged = {name: column for name, column in judged.items() if column in header.names}
+    numbers |= {column: OPTIONAL for name, column in judged.items() if name != "flags"}
+    texts = [name for name in (*TEXTS, "flags") if name in header.names]
     rows = read_columns(header, {**numbers, **dict.fromkeys(texts)})
     of = {name: rows.numbers(name) for name in numbers}
     said = {name: rows.labels(name) for name in texts}
@@ -142,6 +144,8 @@ def read_csv(file: Path) -> RawPoints:
         micrograph=said.get("micrograph"),
         class_=said.get("class"),
         template=said.get("template"),
+        judged={name: said[name] if name == "flags" else of[column] for name, column in judged.items()}
+        or None,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -18,6 +18,9 @@ _T = TypeVar("_T")
 
 LARGEST = 1e9
 """Larger coordinates are damage: no micrograph has so many pixels, nor its edge so many Å."""
+
+JUDGED = ("sigma_y", "sigma_x", "sigma_psi", "p_value", "q_value", "flags")
+"""Columns of `Picks` in which a picker says what its own picks are worth."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class RawPoints:
         Rows and columns of the micrograph of every point.
     unit : str, optional
         Where the file itself states the unit.
+    judged : mapping, optional
+        What a picker says of its own picks, by the names of `Picks`; only in what simkit writes itself.
     """
 
     y: FloatArray
@@ -63,6 +68,7 @@ class RawPoints:
     pixel_size: FloatArray | float | None = None
     shape: tuple[FloatArray, FloatArray] | None = None
     unit: Literal["pixel", "Å"] | None = None
+    judged: Mapping[str, Any] | None = None
 
     def __len__(self) -> int:
         return len(self.x)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank, standardised
 from simkit.correlation.padding import Frame
 from simkit.correlation.refinement import climb, peak_at
+from simkit.io.coordinates import read_coordinates, write_coordinates
 from simkit.io.csv_tables import table_csv
 from simkit.metric.efficiency import unbiased_height
 from simkit.picker._search import TemplateSearch
@@ -236,7 +239,7 @@ def test_damaged_images_give_no_nonsense(kind: type[TemplateSearch]) -> None:
             assert len(found.picks) == 0
 
 
-def test_what_a_pick_says_of_itself_is_written_and_read_back() -> None:
+def test_what_a_pick_says_of_itself_is_written_and_read_back(tmp_path: Path) -> None:
     pixels, _ = scattered(12.0, 2, rows=2)
     picks = PICKERS["matched_filter"].pick(look(pixels, bank(np.arange(0, 360, 30.0)))).picks
     header, *rows = [line.split(",") for line in table_csv(picks).splitlines()]
@@ -244,6 +247,14 @@ def test_what_a_pick_says_of_itself_is_written_and_read_back() -> None:
         column = picks[name.removesuffix("_A").removesuffix("_deg")]
         cells = [float(row[header.index(name)] or "nan") for row in rows]
         np.testing.assert_array_equal(cells, column)
+    file = tmp_path / "picks.csv"
+    file.write_text(table_csv(picks.replace(micrograph=["m"] * len(picks))))
+    back = read_coordinates(file)
+    write_coordinates(tmp_path / "again.csv", back, pixel_size=PIXEL)
+    again = read_coordinates(tmp_path / "again.csv")
+    for name in ("sigma_y", "sigma_x", "sigma_psi", "p_value", "q_value", "flags"):
+        np.testing.assert_array_equal(back[name], picks[name])
+        np.testing.assert_array_equal(again[name], picks[name])
     silent = table_csv(Picks(y=[1.0], x=[2.0]))
     assert "sigma" not in silent
     assert "flags" not in silent
