@@ -30,7 +30,7 @@ from simkit.correlation.subpixel import quadratic_peak
 LOST_ENERGY = 1e-3
 """Share of a view's energy that its expression by a few kernels may lose."""
 
-ROUNDS = 20
+ROUNDS = 12
 """Pieces of noise."""
 
 PLACES = 64
@@ -42,7 +42,7 @@ CENTRES = 12
 MOST_SCORES = 4_000_000
 """Scores held in memory at once, at most but for one clump's."""
 
-LOOSE = 0.3
+LOOSE = 0.4
 """Correlation below which a score hardly ever belongs to the same clump."""
 
 
@@ -203,12 +203,11 @@ def _index(places: Indices, shape: tuple[int, ...]) -> Indices:
 
 
 def _window(correlation: FloatArray, shape: tuple[int, ...], reach: float) -> Indices:
-    """Return the offsets of a disk that holds all places of more than loose correlation with its centre."""
-    far = np.argwhere(correlation.reshape(shape) > LOOSE)
-    radius = min(reach, np.linalg.norm(np.minimum(far, np.array(shape) - far), axis=1).max() + 1)
-    half = [min(int(radius), n // 2 - 2) for n in shape]
-    box = np.array(list(itertools.product(*[range(-h, h + 1) for h in half])))
-    return box[np.linalg.norm(box, axis=1) <= radius]
+    """Return the offsets within reach whose scores depend on that in the middle."""
+    near = np.argwhere(correlation.reshape(shape) > LOOSE)
+    n = np.array(shape)
+    offsets = (near + n // 2) % n - n // 2
+    return np.asarray(offsets[np.linalg.norm(offsets, axis=1) <= min(reach, min(shape) / 2 - 2)])
 
 
 def _with_neighbours(window: Indices) -> Indices:

@@ -52,10 +52,10 @@ def expected_maxima(u: float, *, area: float, moments: FloatArray, angle_range: 
 
     Notes
     -----
-    Over position alone the count is met within a few per cent. Over an angle too it is a safe
-    bound: picks after non-maximum suppression are 1.3 to 1.9 times fewer, since suppression
-    merges neighbours and the maximum over ψ at one place counts once; as a level, that is 0.05 to
-    0.25 standard deviations too high. Whole-pixel searches miss some tops and find fewer still.
+    Over position alone the count is met within a few per cent, but for templates with sharp edges. Over an
+    angle too it is a bound: picks after non-maximum suppression are 1.1 to 3 times fewer, the more the
+    lower the level, since suppression merges neighbours and the maximum over ψ at one place counts once; as
+    a level, that is 0.05 to 0.25 standard deviations too high. `correlation.calibration` measures it.
     Views so far apart that they are practically independent never count for more than n
     single views.
     """
