@@ -11,7 +11,9 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from simkit.cli.app import app
 from simkit.engine.pipeline import run_scenario
 from simkit.scenario.loading import load
 
@@ -64,14 +66,17 @@ else:
 ASPIRE = """
 options = argparse.ArgumentParser()
 options.add_argument("verb", choices=["apple"])
-for name in ("--mrc_path", "--particle_size", "--output_dir"):
+for name in ("--mrc_path", "--particle_size", "--output_dir", "--tau1", "--tau2"):
     options.add_argument(name, required=True)
 given = options.parse_args()
-for file in sorted(pathlib.Path(given.mrc_path).glob("*.mrc")):
-    found = dark(mrcfile.read(file).astype(float), int(given.particle_size) / 2, border=100)
-    rows = "".join(f"{x} {y}\\n" for y, x, _ in found)
-    star = f"data_root\\n\\nloop_\\n_rlnCoordinateX #1\\n_rlnCoordinateY #2\\n{rows}\\n"
-    pathlib.Path(given.output_dir, file.stem + "_applepick.star").write_text(star)
+with mrcfile.open(given.mrc_path) as file:
+    if file.voxel_size.x:
+        sys.exit("ValueError: Mismatched pixel size.")
+    found = dark(file.data.astype(float), int(given.particle_size) / 2, border=100)
+rows = "".join(f"{x} {y}\\n" for y, x, _ in found)
+star = f"data_root\\n\\nloop_\\n_rlnCoordinateX #1\\n_rlnCoordinateY #2\\n{rows}\\n"
+pathlib.Path(given.output_dir).mkdir()
+pathlib.Path(given.output_dir, pathlib.Path(given.mrc_path).stem + ".star").write_text(star)
 """
 
 RELION = """
@@ -139,6 +144,20 @@ def test_a_ready_made_command_line_works(name: str) -> None:
     for axis in ("bias_y", "bias_x"):
         assert abs(values["all"][axis]) < 2
     assert (values["all"]["average_precision"] is not None) == (name in SCORED)
+
+
+def test_the_newcomers_picker_runs_as_its_page_says(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    assert CliRunner().invoke(app, ["new", "picker", "--out", str(folder)]).exit_code == 0
+    page = (folder / "README.md").read_text()
+    block = textwrap.dedent(page[page.index("    pickers:") :].split("\n\n")[0])
+    judged = "templates: {L: {kind: specimen, of: L}}\nscore: {radius: 20 Å, null_micrographs: 0}\n"
+    scenario = folder / "judged.yaml"
+    scenario.write_text((folder / "micrograph.yaml").read_text() + block + "\n" + judged)
+    values = run_scenario(load(scenario).scenario, workers=1).scores["pickers"]["mine"]["all"]
+    # As `simkit convention` finds of it: all of them, and to a quarter of a pixel of 2.5 Å.
+    assert (values["recall"], values["precision"]) == (1.0, 1.0)
+    assert values["rmse"] < 0.65
 
 
 def test_every_scenario_has_a_stand_in() -> None:
