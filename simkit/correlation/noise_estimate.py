@@ -64,8 +64,6 @@ SPOTTY = 2.5
 power is in Bragg spots, which the rings have clipped: nothing is then left out, for the holes would be a
 lattice too."""
 
-Blocks = npt.NDArray[np.float32]
-
 
 def estimated_spectrum(
     image: FloatArray, grid: Grid, banks: Sequence[TemplateBank], *, valid: FloatArray | None = None
@@ -107,7 +105,7 @@ def estimated_spectrum(
     if scale == 0 or len(rings.radius) == 0:
         variance = scale**2 or 1.0
         return lambda other: np.full((*other.shape[:-1], other.shape[-1] // 2 + 1), variance)
-    blocks = np.array([image[part] for part in parts], np.float32) / np.float32(scale)
+    blocks = np.array([image[part] for part in parts]) / scale
     holes = np.zeros(blocks.shape, bool) if valid is None else np.array([~valid[part] for part in parts])
     known = _away(holes, 0.0, side / 2)
     levels = _floored(rings.levels(_periodograms(blocks, known * _taper(shape, 1.0))))
@@ -116,7 +114,7 @@ def estimated_spectrum(
 
 
 def _without_particles(
-    blocks: Blocks,
+    blocks: FloatArray,
     known: FloatArray,
     rings: Rings,
     together: FloatArray,
@@ -127,11 +125,11 @@ def _without_particles(
     radius = float(np.mean([bank.support for bank in banks])) / grid.pixel_size
     views = _views(banks)
     spectra = [fourier.forward(block) for block in blocks]
-    window = (known * _taper(grid.shape, FLANK)).astype(np.float32)
+    window = known * _taper(grid.shape, FLANK)
     inside = window > 0.5
     levels, left = together, 1.0
     for number in range(PASSES):
-        power = rings.spectrum(levels)(grid).astype(np.float32)
+        power = rings.spectrum(levels)(grid)
         power[(0,) * grid.ndim] = np.inf
         kernels = _components(views, rings.spectrum(levels), grid.pixel_size)
         heights = _heights(spectra, power, kernels, grid.shape)
@@ -195,10 +193,11 @@ def _views(banks: Sequence[TemplateBank]) -> FloatArray:
     every = [view for bank in banks for view in bank.images]
     chosen = [every[i] for i in np.unique(np.linspace(0, len(every) - 1, VIEWS).astype(int))]
     box = np.max([view.shape for view in chosen], axis=0)
-    # All boxes are odd, so the room around a view is the same on both sides of it.
-    return np.array(
-        [np.pad(v, [((m - n) // 2,) * 2 for m, n in zip(box, v.shape, strict=True)]) for v in chosen]
-    )
+    room = [
+        [(m // 2 - n // 2, (m + 1) // 2 - (n + 1) // 2) for m, n in zip(box, v.shape, strict=True)]
+        for v in chosen
+    ]
+    return np.array([np.pad(view, around) for view, around in zip(chosen, room, strict=True)])
 
 
 def _components(views: FloatArray, spectrum: NoiseSpectrum, pixel_size: float) -> FloatArray:
@@ -211,14 +210,14 @@ def _components(views: FloatArray, spectrum: NoiseSpectrum, pixel_size: float) -
     energy, mixture = energy[::-1], mixture[:, ::-1]
     enough = int(np.searchsorted(np.cumsum(energy), ENERGY * energy.sum())) + 1
     n = min(enough, COMPONENTS, len(views))
-    return np.tensordot((mixture[:, :n] / np.sqrt(energy[:n])).T, views, axes=1).astype(np.float32)
+    return np.tensordot((mixture[:, :n] / np.sqrt(energy[:n])).T, views, axes=1)
 
 
 def _heights(
     spectra: Sequence[FloatArray], power: FloatArray, kernels: FloatArray, shape: tuple[int, ...]
 ) -> FloatArray:
     """Return the sum of squares of every block's products with the kernels, at the kernels' centres."""
-    heights = np.zeros((len(spectra), *shape), np.float32)
+    heights = np.zeros((len(spectra), *shape))
     for kernel in fourier.forward_stack(kernels, shape):
         weighed = np.conj(kernel) / power
         for height, spectrum in zip(heights, spectra, strict=True):
@@ -241,7 +240,7 @@ def _standing_out(
 
 def _away(centres: npt.NDArray[np.bool_], radius: float, soft: float) -> FloatArray:
     """Return 0 within a radius of the centres, rising to 1 over a soft edge beyond it."""
-    away = np.ones(centres.shape, np.float32)
+    away = np.ones(centres.shape)
     for block, centre in zip(away, centres, strict=True):
         if centre.any():
             beyond = (ndimage.distance_transform_edt(~centre) - radius) / soft

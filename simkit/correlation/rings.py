@@ -35,7 +35,7 @@ class Rings:
     ----------
     index : array of int, real-FFT layout
         Ring of every frequency. The first and the zero frequency, where a window's own spectrum stands, have
-        none: -1.
+        none, -1, and of a frequency and its opposite only one has.
     radius : array, shape (n,)
         Mean |k| of each ring, in 1/Å.
     count : array, shape (n,)
@@ -55,6 +55,7 @@ class Rings:
         radius = grid.frequency_radius()
         step = 1 / min(grid.extent)
         fine = np.floor(radius / step + 0.5).astype(np.intp) - 2
+        fine[_twice_there(grid.shape)] = -1
         number = _joined(np.bincount(fine[fine >= 0]) * periodograms, most=0.25 / (side * step))
         index = np.where(fine >= 0, number[fine] if len(number) else -1, -1)
         held = index >= 0
@@ -74,11 +75,6 @@ class Rings:
         starts = np.searchsorted(self.index.ravel()[order], np.arange(len(self.radius)))
         rings = np.split(power.reshape(len(power), -1)[:, order], starts, axis=1)[1:]
         return np.array([_unclipped_mean(ring) for ring in rings])
-
-    def means(self, power: FloatArray) -> FloatArray:
-        """Return the mean of an array in real-FFT layout over each ring."""
-        held = self.index >= 0
-        return np.bincount(self.index[held], power[held]) / self.count
 
     def smoothed(self, levels: FloatArray) -> FloatArray:
         """Smooth positive levels: a power law, straight in ln|k|, stays as it is.
@@ -106,6 +102,16 @@ class Rings:
             return np.exp(np.interp(np.log(np.maximum(grid.frequency_radius(), self.radius[0])), x, y))
 
         return on
+
+
+def _twice_there(shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Tell which frequencies of the real-FFT layout are the opposites of others in it."""
+    twice = np.zeros((*shape[:-1], shape[-1] // 2 + 1), bool)
+    if len(shape) == 2:
+        twice[shape[0] // 2 + 1 :, 0] = True
+        if shape[-1] % 2 == 0:
+            twice[shape[0] // 2 + 1 :, -1] = True
+    return twice
 
 
 def _joined(count: npt.NDArray[np.intp], most: float) -> npt.NDArray[np.intp]:
