@@ -116,6 +116,9 @@ def test_errors_are_as_large_as_predicted(kind: str, d_prime: float, step: float
     noise = 4 * np.sqrt(2 / len(square))
     assert (square.mean(axis=0) < 1.1**2 * (1 + noise)).all()
     assert (square.mean(axis=0) > 0.9**2 * (1 - noise)).all()
+    # All three together are known better: predictions √2 times too large or too small would fail here.
+    pooled = noise / np.sqrt(3)
+    assert 0.9**2 * (1 - pooled) < square.mean() < 1.1**2 * (1 + pooled)
 
 
 @pytest.mark.parametrize("side", [SIDE, SIDE - 1])
