@@ -71,6 +71,8 @@ def main() -> None:
             print(f"{value:8}{took:10.2f}{floor:10.2f}{quality:8.3f}", flush=True)
         panel.loglog(values, [row[0] for row in rows], "o-", label=f"simkit {options.kind}")
         panel.loglog(values, [row[2] for row in rows], "s--", label="one inverse FFT a view")
+        panel.set_xticks(values, [str(v) for v in values])
+        panel.minorticks_off()
         panel.set_xlabel(labels[name])
     axes[0].set_ylabel("seconds of processor")
     axes[0].legend()
