@@ -10,10 +10,10 @@ from scipy.stats import norm
 
 from simkit.core import fourier
 from simkit.core.grid import FloatArray
-from simkit.correlation.calibration import Views, calibrate, neighbourhood, saturated
 from simkit.correlation.noise_estimate import estimated_spectrum
 from simkit.correlation.refinement import Field, Probe
 from simkit.correlation.whitening import NoiseSpectrum
+from simkit.picker._calibration import Views, calibrate, neighbourhood, saturated
 from simkit.threshold.base import Counting
 
 FEW_VIEWS = 8

@@ -55,7 +55,7 @@ def expected_maxima(u: float, *, area: float, moments: FloatArray, angle_range: 
     Over position alone the count is met within a few per cent, but for templates with sharp edges. Over an
     angle too it is a bound: picks after non-maximum suppression are 1.1 to 3 times fewer, the more the
     lower the level, since suppression merges neighbours and the maximum over ψ at one place counts once; as
-    a level, that is 0.05 to 0.25 standard deviations too high. `correlation.calibration` measures it.
+    a level, that is 0.05 to 0.25 standard deviations too high. `simkit.picker._calibration` measures it.
     Views so far apart that they are practically independent never count for more than n
     single views.
     """

@@ -20,9 +20,9 @@ import numpy as np
 from simkit.core import fourier
 from simkit.core.grid import Grid
 from simkit.core.random import stream
-from simkit.correlation import calibration
 from simkit.correlation.bank import TemplateBank, standardised
 from simkit.picker import FAMILY
+from simkit.picker import _calibration as calibration
 from simkit.picker.base import Picker, Sight
 from simkit.threshold.base import Counting, SearchStatistics
 from simkit.threshold.fixed import Fixed

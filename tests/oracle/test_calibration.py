@@ -10,10 +10,10 @@ from scipy.stats import false_discovery_control, norm
 from simkit.core import fourier
 from simkit.core.grid import Grid
 from simkit.core.random import stream
-from simkit.correlation import calibration
 from simkit.correlation.bank import TemplateBank, standardised
-from simkit.correlation.calibration import Views, calibrate, neighbourhood, saturated
 from simkit.correlation.peaks import suppress
+from simkit.picker import _calibration as calibration
+from simkit.picker._calibration import Views, calibrate, neighbourhood, saturated
 from simkit.picker.base import Sight
 from simkit.picker.matched_filter import MatchedFilter
 from simkit.picker.ncc import Ncc

@@ -110,7 +110,7 @@ class Calibration:
 
     def __call__(self, u: float) -> float:
         """Return the factor at a level; beyond those measured it is that of the nearest."""
-        return float(np.exp(np.interp(u, self.levels, np.log(self.factors))))
+        return float(np.interp(u, self.levels, self.factors))
 
 
 def calibrate(sought: Sequence[Views], noise: NoiseSpectrum) -> Calibration:
