@@ -25,6 +25,12 @@ def match(truth: Truth, picks: Picks, *, radius: float, ndim: int = 2) -> Match:
     -------
     Match
         Row numbers into the two tables as given. To match within a class, pass only its rows.
+
+    Notes
+    -----
+    Time grows with the number of points while the radius stays below their spacing. Where it reaches further,
+    all may be linked: a crystal of 20,000 sites with gaps and ghosts takes seconds at 1.2 spacings and some
+    fifteen at 2.2, and is matched as exactly.
     """
     blocks = near_by_block(truth, picks, radius=radius, ndim=ndim)
     return Match.of(Pairs.concat([_chosen(found, radius).of_rows(*rows) for found, *rows in blocks]))
