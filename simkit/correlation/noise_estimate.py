@@ -37,6 +37,9 @@ COMPONENTS = 6
 ENERGY = 0.9
 """Share of the views' energy that so many components need not exceed."""
 
+ALIKE = 0.01
+"""Relative difference of energies below which two components are a pair."""
+
 CHANCE = 3e-5
 """Chance that noise stands out at a place."""
 
@@ -210,6 +213,9 @@ def _components(views: FloatArray, spectrum: NoiseSpectrum, pixel_size: float) -
     energy, mixture = energy[::-1], mixture[:, ::-1]
     enough = int(np.searchsorted(np.cumsum(energy), ENERGY * energy.sum())) + 1
     n = min(enough, COMPONENTS, len(views))
+    # Of a turned template components come in pairs of equal energy; of half a pair, rounding decides which.
+    while 1 < n < len(views) and energy[n] > (1 - ALIKE) * energy[n - 1]:
+        n -= 1
     return np.tensordot((mixture[:, :n] / np.sqrt(energy[:n])).T, views, axes=1)
 
 

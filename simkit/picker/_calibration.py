@@ -12,7 +12,7 @@ import functools
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -160,14 +160,18 @@ class _Request:
     """What a calibration depends on, compared by its content."""
 
     def __init__(self, sought: tuple[Views, ...], kind: tuple[tuple[float, float], ...]) -> None:
-        self.sought, self.kind = sought, kind
+        self.kind = kind
+        rounded = []
         content = hashlib.blake2b(repr(kind).encode(), digest_size=16)
         for views in sought:
-            # Kernels scaled anew for every micrograph differ by rounding.
+            # Kernels scaled anew for every micrograph differ by rounding; what is compared is measured.
             largest = np.abs(views.kernels).max(axis=tuple(range(1, views.kernels.ndim)), keepdims=True)
             scaled = views.kernels / np.where(largest > 0, largest, 1.0)
             content.update(repr((views.grid, views.angle_step, views.angle_range, views.reach)).encode())
-            content.update(np.rint(scaled * 1e4).astype(np.int16).tobytes())
+            whole = np.rint(scaled * 1e4).astype(np.int16)
+            content.update(whole.tobytes())
+            rounded.append(replace(views, kernels=whole / 1e4))
+        self.sought = tuple(rounded)
         self.digest = content.hexdigest()
 
     def __eq__(self, other: object) -> bool:

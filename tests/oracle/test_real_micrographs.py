@@ -32,10 +32,10 @@ def test_apoferritin_with_a_declared_shell_in_one_report() -> None:
     assert len(result.truth) == 635
     assert values["tp"] + values["unlabelled"] == len(result.pickers["shell"].picks)
     # Locally normalised correlation with such a shell reaches 0.958 as a top-k ceiling on such images;
-    # the whitened search, told nothing but the shell, came to 0.947 in F1 when this was written.
+    # the whitened search, told nothing but the shell, came to 0.943 in F1 when this was written.
     assert values["f1"] > 0.93
-    assert values["precision"] > 0.93
-    assert values["recall"] > 0.92
+    assert values["precision"] > 0.9
+    assert values["recall"] > 0.95
     assert result.passed
     page = render(result, command="again")
     assert "What is not on this page, and why" in page
