@@ -151,8 +151,8 @@ def test_the_score_is_that_of_the_template_where_the_particle_is(y: float, x: fl
         field, (probe,) = picker.prepare(pixels - pixels.mean(), frame, sight)
         summit = climb(field, probe, (44 + frame.before, 47 + frame.before), round(psi / 10) % 36)
         peak = peak_at(field, probe, summit, 0)
-        # The quadratic's own errors between pixels and angles, with a handle of √3 px: over a net of 441 places
-        # and angles at most 0.067 px and 1.04°, a tenth of a step.
+        # The quadratic's own errors between pixels and angles, with a handle of √3 px: over a net of 441
+        # places and angles at most 0.067 px and 1.04°, a tenth of a step.
         assert peak.score == pytest.approx(expected, rel=0.01)
         assert peak.score <= 1 or picker.kind != "ncc"
         assert peak.position / PIXEL == pytest.approx([44 + y, 47 + x], abs=0.1)
