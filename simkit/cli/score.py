@@ -169,8 +169,9 @@ def score(
         _frame(truth_pixel_size or pixel_size, truth_frame, height, width, truth_binning),
     )
     frame_of_picks = _frame(pixel_size, frame, height, width, binning)
+    several = len(picked) > 1
     sides = {
-        name: _read(path, "PICKS", file_format, frame_of_picks)
+        name: _read(path, "PICKS", file_format, frame_of_picks, about=name if several else "")
         for name, path in zip(score_tables.labels(picked), picked, strict=True)
     }
     for side, name in (*((s, "PICKS") for s in sides.values()), (right, "TRUTH")):
@@ -191,7 +192,7 @@ def score(
         details=rules,
     )
     for name, answer in answers.items():
-        _doubt_frame(truth, answer, radius, pixel_size, name if len(answers) > 1 else "")
+        _doubt_frame(truth, answer, radius, pixel_size, name if several else "")
     courts = {name: Court(truth, answer, setting) for name, answer in answers.items()}
     judgements = {name: sentence(court) for name, court in courts.items()}
     comparisons = contest(courts)
@@ -221,17 +222,18 @@ def _require_size(
         raise typer.BadParameter("--ignore-border needs --height, --width and --pixel-size")
 
 
-def _read(path: Path, side: str, file_format: str | None, frame: CoordinateFrame) -> Side:
+def _read(path: Path, side: str, file_format: str | None, frame: CoordinateFrame, *, about: str = "") -> Side:
     from simkit.io.sides import read_side
 
     found, notes = read_side(path, side=side, frame=frame, format=file_format)
-    _tell(notes)
+    _tell(notes, about)
     return found
 
 
-def _tell(notes: Sequence[str]) -> None:
+def _tell(notes: Sequence[str], about: str = "") -> None:
+    """Say notes; of one of several files, which one they are about."""
     for text in notes:
-        note(text)
+        note(f"{about}: {text}" if about else text)
 
 
 def _doubt_place(
@@ -281,7 +283,7 @@ def _case(
     for name, side in sides.items():
         found, known, notes = paired(side, right)
         pairs[name] = found, known
-        _tell(notes)
+        _tell(notes, name if len(sides) > 1 else "")
     # Where one side names no micrograph there is only one, whatever the others call it.
     nameless = not any(name for _, known in pairs.values() for name in known.table.codes("micrograph")[1])
     known = next(known for _, known in pairs.values())

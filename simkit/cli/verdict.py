@@ -102,7 +102,9 @@ def nulls(scores: Mapping[str, Any]) -> str:
 
 
 def _expected(predicted: float | None) -> str:
-    return "none promised" if predicted is None else f"{predicted:.3g} expected"
+    if predicted is None:
+        return "none promised"
+    return f"{predicted:.3g} expected" if predicted >= 1e-3 else "< 0.001 expected"
 
 
 def score(name: str, value: float | None, *, complete: bool) -> str:

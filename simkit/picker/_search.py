@@ -130,7 +130,7 @@ class TemplateSearch(Picker):
             },
             candidates=candidates,
             noise_sd=found.noise_sd or None,
-            expected_false=_expected_false(level, found, above),
+            expected_false=None if self.threshold.relative else _expected_false(level, found, above),
         )
 
     def _expected_above(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from simkit.core.grid import FloatArray
 from simkit.core.spec import Spec
@@ -41,6 +41,9 @@ class SearchStatistics:
 
 class Threshold(Spec):
     """Where to cut."""
+
+    relative: ClassVar[bool] = False
+    """Whether the peaks themselves say where to cut: noise alone then gives as many picks as anything."""
 
     @property
     def words(self) -> str:

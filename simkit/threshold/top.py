@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -25,6 +25,8 @@ class Top(Threshold):
     """
 
     kind: Literal["top"] = "top"
+
+    relative: ClassVar[bool] = True
 
     count: Count
     """Number of peaks to keep in each image."""

@@ -522,3 +522,12 @@ def test_the_rule_of_the_scenario_is_the_one_that_matches() -> None:
     for rule, pairs in (("optimal", 2), ("closest_greedy", 1)):
         how = Setting(Score(radius=8.0, rule=rule), micrographs=("0",), grids={"0": GRID})
         assert judge(truth, Answer(picks), how).values["all"]["tp"] == pairs
+
+
+def test_notes_on_one_of_several_files_say_which(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, rows in (("run_a", "1,2\n1,2\n"), ("run_b", "1,2\n"), ("truth", "1,2\n")):
+        (tmp_path / f"{name}.csv").write_text("x_A,y_A\n" + rows)
+    told = CliRunner().invoke(app, ["score", "run_a.csv", "run_b.csv", "truth.csv", "--radius", "5 Å"])
+    assert "a: PICKS: 1 of 2 points repeat another" in told.stderr
+    assert "b: PICKS" not in told.stderr

@@ -202,6 +202,7 @@ def expected(threshold: object, pixels: np.ndarray) -> Found:
 
 def test_nothing_is_expected_where_nothing_is_known() -> None:
     assert expected(Top(count=5000), scene(7)).expected_false is None  # −∞
+    assert expected(Top(count=5), scene(7)).expected_false is None  # noise alone would give five too
     assert expected(Fixed(value=1.7), scene(7)).expected_false is None  # below the closed form
     assert expected(ExpectedFalsePicks(per_image=1e9), scene(7)).expected_false is not None
     flat = Correlation(threshold=Fixed(value=1.0)).pick(look(np.full((90, 90), 3.0), STIFF))
