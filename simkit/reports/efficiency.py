@@ -20,7 +20,10 @@ NEAR = 0.9
 """Efficiency from which on nothing needs an explanation."""
 
 COARSE = 0.05
-"""Share of the score lost halfway between two angles from which on their step is too coarse."""
+"""Share of the score lost from which on it is a reason."""
+
+BETWEEN = 0.2
+"""The same halfway between two angles: less is made good by the quadratic through a peak's neighbours."""
 
 MEAN = 0.05
 """Share of a particle's energy in the mean over its box from which on a zero-mean template misses it."""
@@ -91,7 +94,7 @@ def _of_kind(result: RunResult, picker: str) -> Iterator[str]:
     if what == "phase":
         yield "it compares phases alone, so that weak frequencies count as much as strong ones"
     if what == "matched_filter" and getattr(spec, "noise", "") == "estimated":
-        yield "it estimates the spectrum of the noise from the micrograph, particles included"
+        yield "it estimates the spectrum of the noise from the micrograph, where faint particles may be left"
 
 
 def _used(result: RunResult, picker: str) -> tuple[str, ...]:
@@ -154,7 +157,7 @@ def _of_angles(result: RunResult, banks: tuple[TemplateBank, ...]) -> Iterator[s
     if len(banks[0].angles) == 1 and _differ(truth["psi"]) and lost_by_turning(banks[0], TURN) > COARSE:
         yield f"its template {name} is tried at one angle, and the particles lie at many"
     step = banks[0].step
-    if step is not None and (lost := lost_by_turning(banks[0], step / 2)) > COARSE:
+    if step is not None and (lost := lost_by_turning(banks[0], step / 2)) > BETWEEN:
         yield (
             f"the angles of {name} are {number(step)}° apart, too coarse: halfway {100 * lost:.2g} % of the "
             "score is lost"

@@ -323,8 +323,8 @@ class TestEfficiency:
             low = {"eta_detection": 0.5, "eta_localisation": 1.0}
             return told(dataclasses.replace(result, banks=banks), Ncc(threshold=self.cut), **low)[0]
 
-        assert "the angles of bar are 36° apart, too coarse: halfway" in reason(36.0)
-        assert "apart" not in reason(6.0)
+        assert "the angles of bar are 60° apart, too coarse: halfway 36 %" in reason(60.0)
+        assert "apart" not in reason(20.0)
 
     def test_one_angle_is_a_reason_unless_the_particle_is_round(self, result: RunResult) -> None:
         low = {"eta_detection": 0.5, "eta_localisation": 1.0}
