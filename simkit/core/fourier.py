@@ -255,16 +255,6 @@ def periodogram(image: FloatArray) -> FloatArray:
     return power(corner_to_centre(scipy.fft.fftn(image)))
 
 
-def resample(image: FloatArray, shape: Sequence[int], *, workers: int = 1) -> FloatArray:
-    """Resample a periodic image to another number of pixels over the same field (Fourier crop or pad).
-
-    Values keep their scale: a constant stays that constant.
-    """
-    spectrum = zero_nyquist(forward(image, workers=workers), image.shape)
-    cropped = crop_spectrum(spectrum, image.shape, shape)
-    return inverse(cropped, shape, workers=workers) * (np.prod(shape) / image.size)
-
-
 def phase_randomised(image: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Draw the phases of an image's transform anew: a random image of exactly the same power spectrum.
 

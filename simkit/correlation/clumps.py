@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from simkit.core import fourier
 from simkit.core.grid import ComplexArray, FloatArray
@@ -159,12 +159,12 @@ def picks_above(
             drawn = []
             for u in levels:
                 low = u / (1 + rise)
-                lift = (norm.isf(chance[some] * norm.sf(low))[:, None] - here).astype(np.float32)
+                lift = (-ndtri(chance[some] * ndtr(-low))[:, None] - here).astype(np.float32)
                 scores = noise + lift[:, :, None] * bumps[which]
                 drawn.append(_shares(scores, around, len(window), field.neighbours, low, u))
             shares.append(np.array(drawn))
     share = np.concatenate(shares, axis=1)
-    tail = np.array([norm.sf(u / (1 + rise)) for u in levels])
+    tail = np.array([ndtr(-u / (1 + rise)) for u in levels])
     error = share.std(axis=1) / np.maximum(share.mean(axis=1), 1e-9) / np.sqrt(share.shape[1])
     return Counts(len(field.mixing) * tail * share.mean(axis=1), error, len(window))
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, stats
+from scipy import ndimage
+from scipy.special import chdtri
 
 from simkit.core import fourier
 from simkit.core.grid import FloatArray, Grid
@@ -236,12 +237,11 @@ def _standing_out(
     heights: FloatArray, inside: npt.NDArray[np.bool_], freedom: int, radius: float
 ) -> npt.NDArray[np.bool_]:
     """Tell where heights are more than noise and no slope or sidelobe of higher ones."""
-    noise = stats.chi2(freedom)
     # Where even the lower ones are high, particles are everywhere: the scale is then known no better than 1.
-    scale = min(float(np.quantile(heights[inside], QUIET) / noise.ppf(QUIET)), 1.0)
+    scale = min(float(np.quantile(heights[inside], QUIET) / chdtri(freedom, 1 - QUIET)), 1.0)
     size = (1, *(2 * math.ceil(2 * radius) + 1,) * (heights.ndim - 1))
     highest = ndimage.maximum_filter(heights, size=size, mode="nearest")
-    return (heights > scale * noise.isf(CHANCE)) & (heights > DOMINANT * highest)
+    return (heights > scale * chdtri(freedom, CHANCE)) & (heights > DOMINANT * highest)
 
 
 def _away(centres: npt.NDArray[np.bool_], radius: float, soft: float) -> FloatArray:

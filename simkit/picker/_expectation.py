@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from simkit.core import fourier
 from simkit.core.grid import FloatArray
@@ -50,7 +50,7 @@ def expected_above(
     image = field.frame.image
     if by == "independent_pixels":
         scores = allowed * image.size * sum(len(p.kernels) for p in probes)
-        return lambda u: float(scores * norm.sf(u))
+        return lambda u: float(scores * ndtr(-u))
     noise = field.noise_spectrum or _own_spectrum(field, probes)
     sought = [_views(probe, distance) for probe, distance in zip(probes, reach, strict=True)]
     moments = [views.moments(noise) for views in sought]
