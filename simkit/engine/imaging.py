@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -44,8 +45,20 @@ def optics(scenario: Scenario) -> Optics | None:
     """Return the scenario's optics as templates see them, sign and gain included; None without a psf."""
     if not scenario.psf:
         return None
+    has_focus = any(member.defocused(0.0) is not None for member in scenario.psf.values())
+    defocused = (lambda error: _optics(_defocused(scenario, error))) if has_focus else None
+    return replace(_optics(scenario), defocused=defocused)
+
+
+def _optics(scenario: Scenario) -> Optics:
     reach = psf_support(scenario, Grid((1,) * scenario.image.ndim, scenario.image.pixel_size))
     return Optics(transfer=lambda grid: gain(scenario) * transfer(scenario, grid), support=reach)
+
+
+def _defocused(scenario: Scenario, error: float) -> Scenario:
+    """Return the scenario with every lens so many Å further under focus."""
+    members = {name: member.defocused(error) or member for name, member in scenario.psf.items()}
+    return scenario.model_copy(update={"psf": members})
 
 
 def subjects(scenario: Scenario) -> dict[str, Subject]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from simkit.core.grid import ComplexArray, FloatArray, Grid
 from simkit.core.spec import Spec
@@ -32,6 +32,10 @@ class Psf(Spec):
     @abstractmethod
     def support(self, grid: Grid) -> float:
         """Return the radius in Å beyond which the PSF is negligible on this grid."""
+
+    def defocused(self, error: float) -> Self | None:
+        """Return the same, so many Å further under focus; None of what has no focus."""
+        return None
 
     @property
     def electron_voltage(self) -> float | None:

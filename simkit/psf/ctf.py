@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field, Strict
@@ -175,6 +175,10 @@ class Ctf(Psf):
 
     b_factor: NonNegativeArea = 0.0
     """Envelope e^(−B k²/4)."""
+
+    def defocused(self, error: float) -> Self:
+        """See `Psf.defocused`."""
+        return self.model_copy(update={"defocus": self.defocus + error})
 
     @property
     def electron_voltage(self) -> float:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
 from simkit.core import fourier
+from simkit.core.errors import ScenarioError
 from simkit.core.grid import ComplexArray, FloatArray, Grid
+from simkit.core.quantity import Length, PositiveLength
 from simkit.template._views import middle, refuse_larger
 from simkit.template.base import Contrast, Optics, Surroundings, Template
 
 SOFT_EDGE = 3
 """Pixels beyond the support in which the soft edge of a drawing still shows."""
+
+BLUR = 0.75
+"""Reach of a low-pass relative to its resolution: four standard deviations of the Gaussian."""
 
 
 def imaged_views(
@@ -58,14 +63,33 @@ def imaged_views(
     return np.array([middle(spectrum * transfer, grid, shape) for spectrum in spectra(grid)])
 
 
+def blurred(optics: Optics | None, resolution: float) -> Optics:
+    """Return optics followed by a Gaussian filter that leaves half of the amplitude at a resolution in Å."""
+
+    def transfer(grid: Grid) -> FloatArray | ComplexArray:
+        filtered = 0.5 ** (grid.frequency_radius() * resolution) ** 2
+        return filtered * optics.transfer(grid) if optics else filtered
+
+    return Optics(transfer, BLUR * resolution + (optics.support if optics else 0.0))
+
+
 class Drawn(Template):
-    """A template drawn from a density."""
+    """A template drawn from a density, as the particle is or wrong in a stated way."""
 
     optics: Literal["scenario", "none"]
     """scenario: seen through the scenario's own psf; none: the density itself, in the stated contrast."""
 
     contrast: Contrast | None = None
     """bright: density is bright in the micrographs; dark: density is dark. Only with `optics: none`."""
+
+    scale: Annotated[float, Strict(), Field(gt=0)] = 1.0
+    """How many times as large the particle is drawn as it is declared."""
+
+    lowpass: PositiveLength | None = None
+    """Resolution at which a Gaussian filter leaves half of the amplitude; no filter by default."""
+
+    defocus_error: Length = 0.0
+    """How much further under focus the template is imaged than the micrographs are."""
 
     @model_validator(mode="after")
     def _contrast_is_known_once(self) -> Self:
@@ -78,6 +102,10 @@ class Drawn(Template):
                 "contrast",
                 "the scenario's optics give the contrast; leave `contrast:` out, or write `optics: none`",
             )
+        if self.optics == "none" and self.defocus_error:
+            raise PydanticCustomError(
+                "defocus_error", "without optics there is no focus; write `optics: scenario`, or leave it out"
+            )
         return self
 
     def drawn_views(
@@ -85,8 +113,27 @@ class Drawn(Template):
         spectra: Callable[[Grid], Iterable[ComplexArray]],
         support: float,
         around: Surroundings,
-    ) -> FloatArray:
-        """Return the views of a density, imaged as the template asks."""
+    ) -> tuple[FloatArray, float]:
+        """Return the views of a density, imaged as the template asks, and its radius in Å, scaled.
+
+        Raises
+        ------
+        ScenarioError
+            If it is larger than the image, or there is no focus to be wrong about.
+        """
+
+        def scaled(grid: Grid) -> Iterable[ComplexArray]:
+            # The transform at k of what is s times as large is, but for its height, that at s k.
+            return spectra(Grid(grid.shape, grid.pixel_size / self.scale))
+
+        support = self.scale * support
+        views = imaged_views(scaled, support=support, image=around.grid, optics=self._seen_through(around))
+        return (-views if self.contrast == "dark" else views), support
+
+    def _seen_through(self, around: Surroundings) -> Optics | None:
         optics = around.optics if self.optics == "scenario" else None
-        views = imaged_views(spectra, support=support, image=around.grid, optics=optics)
-        return -views if self.contrast == "dark" else views
+        if self.defocus_error:
+            if optics is None or optics.defocused is None:
+                raise ScenarioError("the scenario's optics have no focus; leave it out", ("defocus_error",))
+            optics = optics.defocused(self.defocus_error)
+        return optics if self.lowpass is None else blurred(optics, self.lowpass)

@@ -77,10 +77,13 @@ class Optics:
         ``transfer(grid)`` → transfer function in real-FFT layout, contrast sign and gain included.
     support : float
         Radius in Å of the point spread function.
+    defocused : callable or None
+        ``defocused(error)`` → the same optics, so many Å further under focus; None where nothing has a focus.
     """
 
     transfer: Callable[[Grid], FloatArray | ComplexArray]
     support: float
+    defocused: Callable[[float], Optics] | None = None
 
 
 @dataclass(frozen=True)

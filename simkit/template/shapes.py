@@ -43,4 +43,4 @@ class ShapesTemplate(Drawn):
         def spectra(grid: Grid) -> Iterator[ComplexArray]:
             return (draw(self.shapes, grid, angle=angle) for angle in angles)
 
-        return self.drawn_views(spectra, support, around), support
+        return self.drawn_views(spectra, support, around)

@@ -30,8 +30,7 @@ class SpecimenTemplate(Drawn):
     def images(self, angles: FloatArray, views: Views, around: Surroundings) -> tuple[FloatArray, float]:
         """See `Template.images`."""
         subject = self._subject(around)
-        drawn = self.drawn_views(lambda grid: subject.spectra(grid, angles, views), subject.support, around)
-        return drawn, subject.support
+        return self.drawn_views(lambda grid: subject.spectra(grid, angles, views), subject.support, around)
 
     def directions(self, around: Surroundings) -> tuple[View | None, ...]:
         """See `Template.directions`."""
@@ -41,7 +40,8 @@ class SpecimenTemplate(Drawn):
         if self.views is None:
             return (subject.view,)
         views = self.views.views(self.effective_symmetry(around))
-        refuse_too_many(len(views), self.rotations, support=subject.support, image=around.grid)
+        support = self.scale * subject.support
+        refuse_too_many(len(views), self.rotations, support=support, image=around.grid)
         return views
 
     def views_error(self, *, solid: bool, single: bool) -> str | None:

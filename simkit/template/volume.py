@@ -32,7 +32,8 @@ class VolumeTemplate(MapFile, Drawn):
     def directions(self, around: Surroundings) -> tuple[View | None, ...]:
         """See `Template.directions`."""
         views = self.views.views(self.effective_symmetry(around))
-        refuse_too_many(len(views), self.rotations, support=self.map.support, image=around.grid)
+        support = self.scale * self.map.support
+        refuse_too_many(len(views), self.rotations, support=support, image=around.grid)
         return views
 
     def images(self, angles: FloatArray, views: Views, around: Surroundings) -> tuple[FloatArray, float]:
@@ -41,6 +42,6 @@ class VolumeTemplate(MapFile, Drawn):
         rot, tilt = np.array([view or NAMED["top"] for view in views]).T
 
         def spectra(grid: Grid) -> Iterator[ComplexArray]:
-            return solid.projections(grid, orientation(rot, tilt, angles), self.lowpass)
+            return solid.projections(grid, orientation(rot, tilt, angles))
 
-        return self.drawn_views(spectra, solid.support, around), solid.support
+        return self.drawn_views(spectra, solid.support, around)
