@@ -4,6 +4,7 @@ NAMES = {
     "lost_energy": "share of the templates' energy that the search could not see",
     "noise_sd": "standard deviation of the score where there is only noise",
     "sampling": "pixels per sample of the search grid",
+    "opposite_contrast": "share of the picks at which the opposite contrast scores clearly higher",
     "tp": "true positives",
     "fp": "false positives",
     "fn": "false negatives",

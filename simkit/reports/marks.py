@@ -69,9 +69,13 @@ class Outcomes:
 
 
 def sought(result: RunResult, picker: str) -> tuple[str, ...]:
-    """Return the classes that a picker's templates find, in the order of the templates."""
-    templates = result.scenario.pickers[picker].templates or tuple(result.banks)
-    return tuple(dict.fromkeys(result.banks[t][0].finds for t in templates))
+    """Return the classes that a picker looks for; all there are, where it looks for whatever there is."""
+    scenario = result.scenario
+    finds = {name: template.found_class(name) for name, template in scenario.templates.items()}
+    classes = scenario.pickers[picker].sought(finds)
+    if classes is not None:
+        return classes
+    return tuple(scenario.specimen) or tuple(name for name in result.truth.codes("class")[1] if name)
 
 
 def unmatched(result: RunResult) -> str:

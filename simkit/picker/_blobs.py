@@ -1,0 +1,170 @@
+"""What the pickers without templates do alike: a round filter, each of its diameters a template of its own."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from pydantic import Field as Declared
+from pydantic import field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from simkit.core.errors import ScenarioError
+from simkit.core.grid import FloatArray, Grid
+from simkit.core.quantity import LENGTH, PositiveLength
+from simkit.correlation.bank import TemplateBank, standardised
+from simkit.correlation.noise_estimate import estimated_spectrum
+from simkit.correlation.padding import Frame
+from simkit.correlation.refinement import Field, Probe, boxed_probes
+from simkit.correlation.whitening import unit_noise
+from simkit.picker._outside import ClassName
+from simkit.picker._search import TemplateSearch
+from simkit.picker.base import Found, Sight
+
+SCALE_STEP = 1.2
+"""Most that neighbouring diameters differ by, as a factor: a filter midway is like either but for 1.3 %."""
+
+TRUNCATED = 4.0
+"""Standard deviations of the widest Gaussian at which a filter ends."""
+
+SMALLEST = 4.0
+"""Pixels across the smallest blob: the samples of a narrower filter are no longer its shape."""
+
+
+class Blobs(TemplateSearch):
+    """Filter for round blobs of one diameter or several; the best of all scales at every place is its score.
+
+    At one scale the score is a linear filter in standard deviations of the noise that passes it, whose
+    spectrum is estimated from the image as `matched_filter` does it. Expected false picks are those of the
+    best of all scales.
+    """
+
+    class_: ClassName | None = Declared(default=None, alias="class")
+    """The species of all picks; by default the one there is."""
+
+    diameter: PositiveLength
+    """Diameter of the particles; of the smallest, where they differ."""
+
+    largest: PositiveLength | None = None
+    """Diameter of the largest, where they differ; scales between are at most a factor of 1.2 apart."""
+
+    contrast: Literal["dark", "bright"]
+    """Whether particles are darker or brighter than what is around them."""
+
+    min_distance: PositiveLength | None = None
+    """Closest that two picks may be; the (smallest) diameter by default, for nets half the spacing."""
+
+    @abstractmethod
+    def widest(self, diameter: float, ndim: int) -> float:
+        """Return the standard deviation in Å of the widest Gaussian in the filter for a diameter (Å)."""
+
+    @abstractmethod
+    def profile(self, squares: FloatArray, diameter: float, ndim: int) -> FloatArray:
+        """Return the filter for bright blobs of a diameter (Å) at squared distances (Å²) from its centre."""
+
+    @field_validator("templates")
+    @classmethod
+    def _without_templates(cls, templates: tuple[str, ...] | None) -> None:
+        if templates is not None:
+            raise PydanticCustomError("templates", "it looks for blobs, not for templates; leave this out")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Blobs:
+        if self.largest is not None and self.largest < self.diameter:
+            raise PydanticCustomError(
+                "largest",
+                "the largest diameter is smaller than the smallest, {smallest}",
+                {"smallest": LENGTH.write(self.diameter)},
+            )
+        return self
+
+    @property
+    def diameters(self) -> tuple[float, ...]:
+        """All diameters that are searched, in Å."""
+        largest = self.largest or self.diameter
+        # What rounding adds to a whole number of steps is no other step.
+        steps = math.ceil(math.log(largest / self.diameter) / math.log(SCALE_STEP) - 1e-9)
+        return tuple(np.geomspace(self.diameter, largest, steps + 1).tolist())
+
+    @property
+    def knows(self) -> tuple[str, ...]:
+        """See `Picker.knows`."""
+        return ("pixel size", "diameter", "contrast")
+
+    @property
+    def needs_templates(self) -> bool:
+        """See `Picker.needs_templates`."""
+        return False
+
+    def sought(self, finds: Mapping[str, str]) -> tuple[str, ...] | None:
+        """See `Picker.sought`."""
+        return None if self.class_ is None else (self.class_,)
+
+    def pick(self, sight: Sight) -> Found:
+        """See `Picker.pick`; the column `template` says which diameter scored best."""
+        return super().pick(replace(sight, banks=[self.bank(d, sight.grid) for d in self.diameters]))
+
+    def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
+        """See `TemplateSearch.prepare`."""
+        finite = np.isfinite(sight.pixels)
+        seen = finite if sight.mask is None else finite & sight.mask
+        spectrum = estimated_spectrum(image, sight.grid, sight.banks, valid=seen)
+
+        def weight(box: Grid) -> FloatArray:
+            return spectrum(Grid(box.shape, sight.grid.pixel_size))
+
+        def divided(grid: Grid) -> FloatArray:
+            # The noise is not divided out, so that a filter passes it as one of √P would pass white noise.
+            return 1 / spectrum(grid)
+
+        field = Field(frame, frame.pad(image), weight, noise_spectrum=divided, noise_sd=1.0)
+        return field, boxed_probes(field, sight.banks, [unit_noise(b.images, weight) for b in sight.banks])
+
+    def bank(self, diameter: float, image: Grid) -> TemplateBank:
+        """Return the filter for a diameter in Å, on the pixels of an image.
+
+        Raises
+        ------
+        ScenarioError
+            If that blob is too small for the pixels.
+        """
+        pixel_size, ndim = image.pixel_size, image.ndim
+        if diameter < SMALLEST * pixel_size:
+            raise ScenarioError(
+                f"blobs of {LENGTH.write(diameter)} are less than {SMALLEST:g} pixels across", ("diameter",)
+            )
+        half = math.ceil(TRUNCATED * self.widest(diameter, ndim) / pixel_size)
+        box = Grid((2 * half + 1,) * ndim, pixel_size)
+        squares = np.asarray(sum(offset**2 for offset in box.offsets()))
+        sign = -1.0 if self.contrast == "dark" else 1.0
+        return TemplateBank(
+            name=f"{diameter:.4g} Å",
+            finds=self.class_ or "",
+            images=standardised(sign * self.profile(squares, diameter, ndim)[None]),
+            angles=np.zeros(1),
+            pixel_size=pixel_size,
+            support=diameter / 2,
+            symmetry="C1",
+        )
+
+    def detectability(self, scores: FloatArray, noise_sd: float) -> FloatArray:
+        """See `TemplateSearch.detectability`: what the particles look like is not known."""
+        return np.full(scores.shape, np.nan)
+
+    def _require_room(self, sight: Sight) -> None:
+        box = sight.banks[-1].grid
+        if any(t > n for t, n in zip(box.shape, sight.grid.shape, strict=True)):
+            extent, largest = (LENGTH.write(round(a, 1)) for a in (min(sight.grid.extent), box.extent[0]))
+            raise ScenarioError(
+                f"the filter for {sight.banks[-1].name} is {largest} wide and the image {extent}; "
+                "search a larger image or for smaller blobs",
+                ("diameter" if self.largest is None else "largest",),
+            )
+
+    def _reach(self, sight: Sight) -> list[float]:
+        reaches = super()._reach(sight)
+        return [min(reaches)] * len(reaches)
