@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,8 @@ def judge_all(
     names: Sequence[str],
     pickers: Mapping[str, PickerRun],
     archive: Archive | None,
+    *,
+    details: bool = True,
 ) -> tuple[dict[str, Judgement], tuple[PairedComparison, ...]]:
     """Judge every picker of a run, alone and against the others.
 
@@ -41,6 +44,8 @@ def judge_all(
         Picker name → what it did.
     archive : Archive or None
         Of real micrographs, what is known of them.
+    details : bool
+        See `Setting`.
 
     Raises
     ------
@@ -49,7 +54,7 @@ def judge_all(
     """
     if scenario.score is None:
         return {}, ()
-    setting = _setting(scenario, scenario.score, truth, names, archive)
+    setting = replace(_setting(scenario, scenario.score, truth, names, archive), details=details)
     courts = {name: Court(truth, _answer(scenario, name, run), setting) for name, run in pickers.items()}
     return {name: sentence(court) for name, court in courts.items()}, contest(courts)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import re
 from collections.abc import Sequence
@@ -45,6 +46,73 @@ class Loaded:
     warnings: tuple[Problem, ...] = ()
 
 
+@dataclass(frozen=True)
+class Setting:
+    """A value that takes the place of one in a scenario.
+
+    Attributes
+    ----------
+    path : str
+        With dots between, as for ``--set``.
+    value : object
+        As YAML would have it.
+    place : tuple of str or int
+        Where in the file it is written.
+    """
+
+    path: str
+    value: Any
+    place: errors.Path
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A scenario file that was read and not yet validated: what the cells of a sweep are made of.
+
+    Attributes
+    ----------
+    data : dict
+        What the file and the overrides say.
+    source : SourceMap
+        Where they say it.
+    folder : Path
+        Of the file; the files that it names are relative to it.
+    problems : tuple of Problem
+        What is wrong with the text itself or with an override.
+    known : frozenset
+        Paths that the problems are about.
+    """
+
+    data: dict[str, Any]
+    source: SourceMap
+    folder: Path
+    problems: tuple[Problem, ...] = ()
+    known: frozenset[errors.Path] = frozenset()
+
+    def validated(self) -> Loaded:
+        """Return the scenario.
+
+        Raises
+        ------
+        InvalidScenarioError
+            If anything in it is wrong; lists all of it.
+        """
+        return _validated(self.data, self.source, self.folder, list(self.problems), set(self.known))
+
+    def with_settings(self, settings: Sequence[Setting]) -> Draft:
+        """Return a draft without a sweep, in which some values are replaced; errors point at theirs."""
+        data = copy.deepcopy({key: value for key, value in self.data.items() if key != "sweep"})
+        moved: dict[errors.Path, errors.Path] = {}
+        refused: list[Problem] = []
+        for setting in settings:
+            try:
+                moved[_set(data, setting.path, copy.deepcopy(setting.value))] = setting.place
+            except ScenarioError as error:
+                refused.append(self.source.problem(ScenarioError(error.message, setting.place)))
+        source = replace(self.source, moved=moved)
+        return replace(self, data=data, source=source, problems=(*self.problems, *refused))
+
+
 def load(
     path: str | Path, *, overrides: Sequence[str] = (), seed: int | None = None, search_only: bool = False
 ) -> Loaded:
@@ -71,6 +139,22 @@ def load(
     DataError
         If the file cannot be read.
     """
+    draft = read_draft(path, overrides=overrides, seed=seed)
+    if search_only:
+        _leave_judging_out(draft.data)
+    return draft.validated()
+
+
+def read_draft(path: str | Path, *, overrides: Sequence[str] = (), seed: int | None = None) -> Draft:
+    """Read a scenario file without validating what it says; for the parameters see `load`.
+
+    Raises
+    ------
+    InvalidScenarioError
+        If the file is no mapping of sections.
+    DataError
+        If it cannot be read.
+    """
     name, text = str(path), _text(path)
     tree = read_tree(text)
     source = SourceMap(name, text, tree.keys, tree.values)
@@ -80,10 +164,8 @@ def load(
     if not isinstance(tree.data, dict):
         raise InvalidScenarioError([*faults, source.at(0, _not_a_mapping(tree.data))])
     source, refused = _override(tree, source, overrides, seed)
-    if search_only:
-        _leave_judging_out(tree.data)
-    known = {fault.path for fault in tree.faults}
-    return _validated(tree.data, source, Path(path).parent, [*faults, *refused], known)
+    known = frozenset(fault.path for fault in tree.faults)
+    return Draft(tree.data, source, Path(path).parent, (*faults, *refused), known)
 
 
 def _leave_judging_out(data: dict[str, Any]) -> None:
@@ -94,7 +176,7 @@ def _leave_judging_out(data: dict[str, Any]) -> None:
             data["image"] = {**image, "pixel_size": real["pixel_size"]}
         else:  # their headers alone say how large a pixel is
             data["micrographs"] = {name: value for name, value in real.items() if name != "truth"}
-    for section in ("score", "expect"):
+    for section in ("score", "expect", "sweep"):
         data.pop(section, None)
 
 

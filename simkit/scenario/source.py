@@ -84,6 +84,8 @@ class SourceMap:
         Path → index into `text` of the key and of its value.
     overrides : mapping
         Path → the command-line option that set it; what lies below is no longer in the file.
+    moved : mapping
+        Path → where in the file its value is written instead, such as under an axis of a sweep.
     """
 
     name: str
@@ -91,6 +93,7 @@ class SourceMap:
     keys: Mapping[Path, int] = field(default_factory=dict)
     values: Mapping[Path, int] = field(default_factory=dict)
     overrides: Mapping[Path, str] = field(default_factory=dict)
+    moved: Mapping[Path, Path] = field(default_factory=dict)
 
     def problem(self, error: ScenarioError, *, warning: bool = False, at_key: bool = False) -> Problem:
         """Return an error with its place: that of its value, or of the nearest key above."""
@@ -111,12 +114,16 @@ class SourceMap:
         return next((self.overrides[p] for p in above if p in self.overrides), None)
 
     def _index(self, path: Path, at_key: bool) -> int:
-        path = self._listed(path)
+        path = self._listed(self._written_at(path))
         if path in self.values:
             return self.keys.get(path, self.values[path]) if at_key else self.values[path]
         while path and path not in self.keys:
             path = path[:-1]
         return self.keys.get(path, 0)
+
+    def _written_at(self, path: Path) -> Path:
+        above = next((path[:n] for n in range(len(path), 0, -1) if path[:n] in self.moved), ())
+        return (*self.moved[above], *path[len(above) :]) if above else path
 
     def _listed(self, path: Path) -> Path:
         """Turn the `y` and `x` of a position that is written as a list into its indices."""

@@ -35,6 +35,7 @@ from simkit.picker import AnyPicker
 from simkit.psf import AnyPsf
 from simkit.scenario.expectation import Expectation
 from simkit.scenario.micrographs import Micrographs, image_section
+from simkit.scenario.sweep import Sweep
 from simkit.template import AnyTemplate
 from simkit.unit_cell import AnyUnitCell
 
@@ -198,6 +199,8 @@ class Scenario(Spec):
     score: Score | None = None
     audit: dict[Name, AnyAudit] = {}
     expect: tuple[Expectation, ...] = ()
+    sweep: Sweep | None = None
+    """Many runs of this scenario; `simkit sweep` makes them, `simkit run` only the scenario itself."""
 
     @model_validator(mode="before")
     @classmethod

@@ -1,0 +1,1 @@
+"""Many runs of one scenario: axes, cells, cache, executors, and one answer."""
