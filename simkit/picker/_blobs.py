@@ -1,4 +1,4 @@
-"""What the pickers without templates do alike: a round filter, each of its diameters a template of its own."""
+"""What the pickers without templates do alike: a round filter, a template of its own at each diameter."""
 
 from __future__ import annotations
 

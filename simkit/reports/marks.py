@@ -71,8 +71,7 @@ class Outcomes:
 def sought(result: RunResult, picker: str) -> tuple[str, ...]:
     """Return the classes that a picker looks for; all there are, where it looks for whatever there is."""
     scenario = result.scenario
-    finds = {name: template.found_class(name) for name, template in scenario.templates.items()}
-    classes = scenario.pickers[picker].sought(finds)
+    classes = scenario.pickers[picker].sought({name: banks[0].finds for name, banks in result.banks.items()})
     if classes is not None:
         return classes
     return tuple(scenario.specimen) or tuple(name for name in result.truth.codes("class")[1] if name)
