@@ -11,6 +11,7 @@ from scipy import ndimage
 from scipy.spatial import KDTree
 
 from simkit.core.grid import FloatArray
+from simkit.correlation.likelihood import Likelihood
 from simkit.correlation.normalised import ratio
 from simkit.correlation.peaks import Indices, Peak, local_maxima, suppress, suppress_lazily
 from simkit.correlation.refinement import Field, Probe, Summit, climb, fitted, height, peak_at
@@ -34,6 +35,7 @@ MOST_BELOW = 1000
 """The same at most: in structured images there may be any number."""
 
 MayStand = Callable[[FloatArray, int], bool]
+Between = Callable[[Probe, Summit, Peak], Peak]
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,49 @@ def best_peaks(
     return _apart(everything, reach)[: len(picks) + MOST_BELOW], cut
 
 
+def best_near(
+    found: Scan,
+    field: Field,
+    probes: Sequence[Probe],
+    *,
+    places: FloatArray,
+    radius: float,
+    low: float,
+    may_stand: MayStand,
+) -> list[Peak | None]:
+    """Return the best peak near each of some places, whatever stands beside it.
+
+    Parameters
+    ----------
+    places : array, shape (n, ndim)
+        Å.
+    radius : float
+        Å around a place within which its peak's top must be.
+    low : float
+        Lowest score that is looked for.
+    may_stand : callable
+        As for `best_peaks`.
+
+    Returns
+    -------
+    list of Peak or None
+        One for each place, exact as the picks of `best_peaks`; None where there is none.
+    """
+    rough = rough_peaks(found)
+    if not len(rough.position):
+        return [None] * len(places)
+    work = _Work(found, field, probes, rough, may_stand)
+    # A top may lie so far from where the coarse search has it.
+    slack = 2 * found.grid.pixel_size + field.frame.image.pixel_size
+    nearby = KDTree(rough.position).query_ball_point(places, radius + slack)
+    near: list[Peak | None] = []
+    for place, rows in zip(places, nearby, strict=True):
+        peaks = [work.exact(int(i), floor=low) for i in sorted(rows)]
+        own = [p for p in peaks if p and p.score >= low and np.linalg.norm(p.position - place) <= radius]
+        near.append(max(own, key=lambda p: p.score, default=None))
+    return near
+
+
 def _nth(descending: FloatArray, n: int) -> float:
     """Return the n-th value of a list, 0 where it is shorter."""
     return float(descending[n - 1]) if n <= len(descending) else 0.0
@@ -171,6 +216,7 @@ class _Work:
         self.found, self.field, self.rough, self.may_stand = found, field, rough, may_stand
         self.winner: Indices = found.winner[tuple(rough.index.T)].astype(np.intp)
         self.probes = probes
+        self.likelihood = Likelihood(field, field.noise)
         self.summit = functools.cache(self._summit)
         self.highest = functools.cache(self._highest)
         self.seen = functools.cache(self._seen)
@@ -198,12 +244,15 @@ class _Work:
     def _highest(self, i: int) -> Peak | None:
         # Only from where a pick may be is it worth looking further, across a dip.
         top = self.summit(i)
-        return self._standing(i, top and climb(self.field, self._probe(i), top.place, top.view, radius=2))
+        top = top and climb(self.field, self._probe(i), top.place, top.view, radius=2)
+        return self._standing(i, top, between=self.likelihood.at_top)
 
-    def _standing(self, i: int, top: Summit | None) -> Peak | None:
+    def _standing(self, i: int, top: Summit | None, between: Between | None = None) -> Peak | None:
         if top is None or top.score <= 0:
             return None
         peak = peak_at(self.field, self._probe(i), top, int(self.winner[i]))
+        if between is not None:
+            peak = between(self._probe(i), top, peak)
         return peak if self.may_stand(peak.position, peak.template) else None
 
     def _summit(self, i: int) -> Summit | None:

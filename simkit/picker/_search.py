@@ -21,12 +21,15 @@ from simkit.core.quantity import PositiveLength
 from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank
 from simkit.correlation.candidates import best_peaks
+from simkit.correlation.noise_estimate import estimated_spectrum
 from simkit.correlation.padding import Frame, clean
 from simkit.correlation.peaks import Peak
 from simkit.correlation.refinement import Field, Probe
 from simkit.correlation.search import Scan, scan
+from simkit.correlation.whitening import NoiseSpectrum
 from simkit.picker._expectation import expected_above
 from simkit.picker._marks import doubts, significance, spelled, uncertainties
+from simkit.picker._sites import Harvest, Search, at_sites
 from simkit.picker.base import Found, Picker, Sight
 from simkit.theory.random_field import LOWEST_LEVEL, level_for, spectral_moments
 from simkit.threshold import AnyThreshold
@@ -56,6 +59,10 @@ class TemplateSearch(Picker):
 
     border: Literal["pad", "exclude"] = "pad"
     """pad: outside the image counts as its mean; exclude: no picks whose support leaves the image."""
+
+    lattice: Literal["none", "fitted"] = "none"
+    """fitted: where the picks make a crystal, its lattice is fitted to them and weaker particles are believed
+    at its sites; picks elsewhere are flagged, sites without one listed. none: places are all alike."""
 
     @abstractmethod
     def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
@@ -95,27 +102,46 @@ class TemplateSearch(Picker):
         allowed = finite if sight.mask is None else finite & sight.mask
         frame = Frame.around(sight.grid, max(max(b.grid.shape) for b in sight.banks))
         field, probes = self.prepare(image, frame, sight)
+        field = replace(field, noise=self._noise(field, sight, allowed))
         probes = [replace(probe, moments=_moments(field, probe)) for probe in probes]
         lost_energy = self.lost_energy if self.search == "coarse" else 0.0
         found = scan(field, probes, lost_energy=lost_energy, workers=sight.workers)
         above = self._expected_above(sight, field, probes, allowed, found.noise_sd)
-        peaks, level = best_peaks(
-            found,
-            field,
-            probes,
-            level=lambda s: self.threshold.level(SearchStatistics(s, found.noise_sd, above)),
-            low=found.noise_sd * level_for(FALSE_CANDIDATES, above),
-            reach=self._reach(sight),
-            may_stand=functools.partial(self._may_stand, sight, allowed),
+        may_stand = functools.partial(self._may_stand, sight, allowed)
+        harvest = Harvest.anywhere(
+            *best_peaks(
+                found,
+                field,
+                probes,
+                level=lambda s: self.threshold.level(SearchStatistics(s, found.noise_sd, above)),
+                low=found.noise_sd * level_for(FALSE_CANDIDATES, above),
+                reach=self._reach(sight),
+                may_stand=may_stand,
+            ),
+            above,
         )
+        if self.lattice == "fitted":
+            search = Search(
+                found=found,
+                field=field,
+                probes=probes,
+                grid=sight.grid,
+                reach=self._reach(sight),
+                may_stand=may_stand,
+                allowed=float(allowed.mean()),
+                count=lambda r: self._expected_above(sight, field, probes, allowed, found.noise_sd, r),
+                level=lambda s, above: self.threshold.level(SearchStatistics(s, found.noise_sd, above)),
+            )
+            harvest = at_sites(harvest, search)
+        peaks, level, picked = harvest.peaks, harvest.level, harvest.picked
         candidates = _table(peaks, sight.banks)
         doubted = doubts(peaks, grid=sight.grid, found=found, probes=probes, level=level)
         candidates = candidates.replace(
             **uncertainties(peaks, probes, self.detectability(candidates["score"], found.noise_sd)),
-            **significance(candidates["score"], found.noise_sd, above),
-            flags=spelled(doubted),
+            **significance(harvest.ranks, found.noise_sd, harvest.above),
+            **harvest.columns,
+            flags=spelled({**doubted, **harvest.doubts}),
         )
-        picked = candidates["score"] >= level
         inverted = float(doubted["inverted"][picked].mean()) if picked.any() else 0.0
         return Found(
             picks=candidates.take(picked),
@@ -127,25 +153,44 @@ class TemplateSearch(Picker):
                 "noise_sd": found.noise_sd,
                 "sampling": found.grid.pixel_size / sight.grid.pixel_size,
                 **({"opposite_contrast": inverted} if inverted > 0.5 else {}),
+                **harvest.notes,
             },
             candidates=candidates,
             noise_sd=found.noise_sd or None,
-            expected_false=None if self.threshold.relative else _expected_false(level, found, above),
+            expected_false=None
+            if self.threshold.relative
+            else _expected_false(harvest.cut, found, harvest.above),
+            holes=harvest.holes,
+            notices=harvest.notices,
         )
 
     def _expected_above(
-        self, sight: Sight, field: Field, probes: Sequence[Probe], allowed: FloatArray, noise_sd: float
+        self,
+        sight: Sight,
+        field: Field,
+        probes: Sequence[Probe],
+        allowed: FloatArray,
+        noise_sd: float,
+        reach: float | None = None,
     ) -> Callable[[float], float]:
         exclude = self.border == "exclude"
         return expected_above(
             field,
             probes,
             by=self.threshold.counting,
-            reach=self._reach(sight),
+            reach=self._reach(sight) if reach is None else [reach] * len(probes),
             insets=[bank.support if exclude else 0.0 for bank in sight.banks],
             allowed=float(allowed.mean()),
             noise_sd=noise_sd,
         )
+
+    def _noise(self, field: Field, sight: Sight, allowed: FloatArray) -> NoiseSpectrum:
+        """Return the spectrum of the noise in the field's values, estimated when it is first asked for."""
+        if field.noise_sd is not None:
+            return field.weight
+        image = field.frame.cut(field.values)
+        estimate = functools.cache(lambda: estimated_spectrum(image, sight.grid, sight.banks, valid=allowed))
+        return lambda grid: estimate()(grid)
 
     def _require_room(self, sight: Sight) -> None:
         for i, bank in enumerate(sight.banks):

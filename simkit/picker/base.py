@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simkit.core.grid import FloatArray, Grid
+from simkit.core.holes import Holes
 from simkit.core.spec import Spec
 from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank
@@ -130,6 +131,8 @@ class Found:
         File name → what a program printed.
     notices : tuple of str
         What a reader must know of how the picks came here.
+    holes : Holes or None
+        Empty sites of the crystal; None where no lattice was looked for or found.
     """
 
     picks: Picks
@@ -142,6 +145,7 @@ class Found:
     expected_false: float | None = None
     logs: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    holes: Holes | None = None
 
 
 class Picker(Spec):

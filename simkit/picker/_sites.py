@@ -1,0 +1,328 @@
+"""A crystal as prior: weak particles are believed where its lattice says that one should be.
+
+Noise is mistaken for a particle the more often the more places are searched. The sites of a lattice take a
+small part of the image, so that a peak at one of them is as rare as a much higher one anywhere: that is its
+rank, and ranks are what is cut.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import KDTree
+
+from simkit.core.grid import FloatArray, Grid
+from simkit.core.holes import Holes
+from simkit.core.net import reciprocal
+from simkit.correlation.candidates import MayStand, best_near
+from simkit.correlation.peaks import Peak, suppress
+from simkit.correlation.refinement import Field, Probe
+from simkit.correlation.search import Scan
+from simkit.indexing.lattice import SMALLEST_IMAGE
+from simkit.indexing.net import FittedNet, NetSites, net_through
+from simkit.indexing.spectrum import find_spots
+from simkit.indexing.spots import index_spots
+from simkit.theory.fisher import limits
+from simkit.theory.random_field import LOWEST_LEVEL
+
+WEAKEST = 3.0
+"""Detectability of the particles that the radius around a site is made for."""
+
+REACH = 2.5
+"""Standard deviations of the place of such a particle within which it is looked for: one in 23 is farther."""
+
+FARTHEST = 1 / 3
+"""Of the shortest distance between two sites: the largest radius."""
+
+REGION = 5
+"""Cells, a side, among which picks tell where the crystal reaches, before its sites are searched."""
+
+SPARSE = 0.3
+"""Share of what crystal has that must be there for the sites to be searched: near a corner 9 of 25 are."""
+
+SEARCHED = 0.4
+"""The same of a site and its eight neighbours, once all are searched: one row beyond a straight edge has 3 of
+9, a corner 4."""
+
+SURROUNDED = 0.5
+"""The same for an empty site to be a hole; with fewer it is a notch in the crystal's edge."""
+
+TABULATED = np.linspace(LOWEST_LEVEL, 14.0, 306)
+"""Levels between which ranks are interpolated; beyond them a rank is as much above its score."""
+
+Mask = npt.NDArray[np.bool_]
+Count = Callable[[float], float]
+
+
+@dataclass(frozen=True)
+class Harvest:
+    """The peaks of a search, and how they are cut.
+
+    Attributes
+    ----------
+    peaks : sequence of Peak
+        Best first.
+    ranks : array, shape (n,)
+        Score from which on a peak anywhere is as rare as this one.
+    cut : float
+        Lowest rank of a pick.
+    level : float
+        Lowest score of a pick.
+    above : callable
+        ``above(u)`` → expected number of false picks of ranks above u standard deviations.
+    columns : mapping
+        What is known of the peaks besides.
+    doubts : mapping
+        Doubt → on which peaks it is cast.
+    holes : Holes or None
+        Empty sites; None where no lattice was looked for or found.
+    notes : mapping
+        Numbers worth reporting.
+    notices : tuple of str
+        What a reader must know.
+    """
+
+    peaks: Sequence[Peak]
+    ranks: FloatArray
+    cut: float
+    level: float
+    above: Count
+    columns: Mapping[str, FloatArray] = field(default_factory=dict)
+    doubts: Mapping[str, Mask] = field(default_factory=dict)
+    holes: Holes | None = None
+    notes: Mapping[str, float] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+
+    @classmethod
+    def anywhere(cls, peaks: Sequence[Peak], level: float, above: Count) -> Harvest:
+        """Return peaks that may be anywhere: each ranks by its score."""
+        return cls(peaks, np.array([p.score for p in peaks]), level, level, above)
+
+    @property
+    def picked(self) -> Mask:
+        """Which peaks are picks."""
+        return self.ranks >= self.cut
+
+    @property
+    def picks(self) -> list[Peak]:
+        """The picks among them."""
+        return [peak for peak, picked in zip(self.peaks, self.picked, strict=True) if picked]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What was searched, and how.
+
+    Attributes
+    ----------
+    found, field, probes
+        See `best_peaks`.
+    grid : Grid
+        Of the image.
+    reach : sequence of float
+        Å around each probe's peaks within which only the best stays.
+    may_stand : callable
+        See `best_peaks`.
+    allowed : float
+        Share of the image in which there may be picks.
+    count : callable
+        ``count(reach)`` → expected number of false peaks per image above a level, if of those within a reach
+        (Å) only the best stays.
+    level : callable
+        ``level(ranks, above)`` → the lowest rank of a pick.
+    """
+
+    found: Scan
+    field: Field
+    probes: Sequence[Probe]
+    grid: Grid
+    reach: Sequence[float]
+    may_stand: MayStand
+    allowed: float
+    count: Callable[[float], Count]
+    level: Callable[[FloatArray, Count], float]
+
+
+def at_sites(plain: Harvest, search: Search) -> Harvest:
+    """Fit a lattice to the picks and look for more at its sites; without a lattice, add nothing but a notice.
+
+    Notes
+    -----
+    Sites are searched within a radius r of `REACH` standard deviations: of the place of a particle of
+    d′ = `WEAKEST`, of the crystal's own disorder (what scatter of the picks is left), and of the fitted
+    lattice; half a pixel of the search at least, `FARTHEST` of the distance between sites at most. With E(u)
+    false peaks above u to expect in an area A, n sites have E(u) n πr²/A. A peak there ranks as one anywhere
+    that is as rare, and the threshold cuts the ranks, of which noise now has twice as many: half of the
+    false picks that it allows are for the sites, half for everywhere else.
+    """
+    picks = plain.picks
+    net = _net(picks, search)
+    if isinstance(net, str):
+        return replace(plain, notices=(f"no lattice was fitted, all is picked as without one: {net}",))
+    radius = _radius(net, picks, search)
+    sites = _standing(net.within(*_borders(search.grid)), search)
+    region = _covered(sites, _near(sites.positions, picks, radius), REGION, SPARSE)
+    near = _peaks_at(sites, region, radius, search)
+    # Only the peaks at its sites tell where the crystal ends, and how many of its sites there are.
+    harvest = _cut(plain, search, sites, region, near, radius)
+    region &= _covered(sites, _near(sites.positions, harvest.picks, radius), 3, SEARCHED)
+    harvest = _cut(plain, search, sites, region, near, radius)
+    return _with_holes(harvest, net, sites, region, near)
+
+
+def _peaks_at(sites: NetSites, region: Mask, radius: float, search: Search) -> list[Peak | None]:
+    peaks = iter(
+        best_near(
+            search.found,
+            search.field,
+            search.probes,
+            places=sites.positions[region],
+            radius=radius,
+            low=LOWEST_LEVEL * search.found.noise_sd,
+            may_stand=search.may_stand,
+        )
+    )
+    return [next(peaks) if inside else None for inside in region]
+
+
+def _covered(sites: NetSites, taken: Mask, side: int, share: float) -> Mask:
+    """Tell around which sites there is a share of what is around one that is taken."""
+    around = sites.share_around(taken, side)
+    return around >= share * np.median(around[taken]) if taken.any() else taken
+
+
+def _net(picks: Sequence[Peak], search: Search) -> FittedNet | str:
+    """Return the lattice on which the picks stand, or why there is none."""
+    scores = search.found.best
+    if scores.ndim != 2:
+        return "lattices are fitted in two dimensions"
+    if not picks or min(scores.shape) < SMALLEST_IMAGE:
+        return "there are too few picks" if not picks else "the image is too small"
+    # What scores higher than particles do tells nothing of where they stand.
+    spots = find_spots(np.minimum(scores, np.median([p.score for p in picks])))
+    star = index_spots(spots)
+    if star is None:
+        return "the scores have no common period in two directions"
+    basis = reciprocal(star.basis / np.array(scores.shape)) * search.found.grid.pixel_size
+    net = net_through(np.array([p.position for p in picks]), basis, area=search.allowed * search.grid.area)
+    return net or "the picks stand on no common net; there may be several grains, each with its own"
+
+
+def _radius(net: FittedNet, picks: Sequence[Peak], search: Search) -> float:
+    noise_sd = search.found.noise_sd
+    # Of a particle of d′ = 1, in the widest of all views.
+    known = [limits(p.moments, wanted=range(2)) for p in search.probes if p.moments is not None]
+    variance = max(
+        (float(np.trace(np.nan_to_num(c), axis1=1, axis2=2).max()) / 2 for c in known), default=0.0
+    )
+    levels = np.array([p.score for p in picks]) / noise_sd if noise_sd > 0 else np.full(1, np.inf)
+    disorder = max(net.cell.scatter**2 / 2 - variance * float(np.mean(1 / levels**2)), 0.0)
+    weak = variance / WEAKEST**2 if noise_sd > 0 else 0.0
+    fitted = float(np.mean(net.errors(net.within(*_borders(search.grid)).indices) ** 2))
+    radius = REACH * math.sqrt(weak + disorder + fitted)
+    return min(max(radius, search.found.grid.pixel_size / 2), FARTHEST * net.spacing())
+
+
+def _borders(grid: Grid) -> tuple[FloatArray, FloatArray]:
+    first = np.array(grid.origin) - grid.pixel_size / 2
+    return first, first + grid.extent
+
+
+def _standing(sites: NetSites, search: Search) -> NetSites:
+    """Return the sites at which a peak of some template may be."""
+    templates = range(len(search.probes))
+    return sites.take(
+        np.array([any(search.may_stand(p, t) for t in templates) for p in sites.positions], bool)
+    )
+
+
+def _near(points: FloatArray, peaks: Sequence[Peak], radius: float) -> Mask:
+    """Tell which points have a peak within a radius."""
+    if not peaks:
+        return np.zeros(len(points), bool)
+    return np.asarray(KDTree([p.position for p in peaks]).query(points)[0] <= radius)
+
+
+def _cut(
+    plain: Harvest, search: Search, sites: NetSites, region: Mask, near: Sequence[Peak | None], radius: float
+) -> Harvest:
+    """Rank the peaks at the sites of a region and all others alike, and cut them."""
+    noise_sd = search.found.noise_sd
+    there = [(peak, row) for row, peak in enumerate(near) if peak is not None and region[row]]
+    elsewhere = _apart_from(plain.peaks, sites.positions[region], radius)
+    peaks = [peak for peak, _ in there] + elsewhere
+    rows = np.array([row for _, row in there] + [-1] * len(elsewhere), int)
+    scores = np.array([peak.score for peak in peaks])
+    ahead = np.zeros(len(TABULATED))
+    if noise_sd > 0:
+        share = region.sum() * math.pi * radius**2 / (search.allowed * search.grid.area)
+        counted = search.count(radius)
+        ahead = noise_sd * _ahead(plain.above, lambda u: share * counted(u))
+    tabulated = noise_sd * TABULATED
+    ranks = scores + np.where(rows >= 0, np.interp(scores, tabulated, ahead), 0.0)
+    positions, reach = (
+        np.array([p.position for p in peaks]),
+        np.array([search.reach[p.template] for p in peaks]),
+    )
+    kept = suppress(positions, ranks, reach)
+
+    def above(u: float) -> float:
+        return 2 * plain.above(u)
+
+    cut = search.level(ranks[kept], above)
+    # Elsewhere only picks stay, so that all that is picked scores higher than all that is not.
+    kept = kept[(rows[kept] >= 0) | (ranks[kept] >= cut)]
+    kept = kept[np.argsort(-scores[kept], kind="stable")]
+    picked = kept[ranks[kept] >= cut]
+    indices = np.where(rows[kept, None] >= 0, sites.indices[rows[kept]], np.nan)
+    return Harvest(
+        [peaks[i] for i in kept],
+        ranks[kept],
+        cut,
+        float(min(cut - np.interp(cut, tabulated + ahead, ahead), scores[picked].min(initial=np.inf))),
+        above,
+        columns={"h": indices[:, 0], "k": indices[:, 1]},
+        doubts={"off_lattice": rows[kept] < 0},
+        notes={"sites": float(region.sum()), "site_radius": radius},
+    )
+
+
+def _apart_from(peaks: Sequence[Peak], places: FloatArray, radius: float) -> list[Peak]:
+    if not len(places) or not peaks:
+        return list(peaks)
+    gaps = KDTree(places).query([p.position for p in peaks])[0]
+    return [peak for peak, gap in zip(peaks, gaps, strict=True) if gap > radius]
+
+
+def _ahead(anywhere: Count, at_sites: Count) -> FloatArray:
+    """Return by how much a peak at a site ranks above its score, in standard deviations, at all levels."""
+    rarity, rarity_there = (
+        np.array([-math.log(max(count(u), 1e-300)) for u in TABULATED]) for count in (anywhere, at_sites)
+    )
+    ahead = np.interp(rarity_there, rarity, TABULATED) - TABULATED
+    # Of the last levels the ranks are beyond the table.
+    last = int(np.searchsorted(rarity_there, rarity[-1])) - 1
+    ahead[last:] = ahead[last]
+    return np.maximum(ahead, 0.0)
+
+
+def _with_holes(
+    harvest: Harvest, net: FittedNet, sites: NetSites, region: Mask, near: Sequence[Peak | None]
+) -> Harvest:
+    taken = _near(sites.positions, harvest.picks, harvest.notes["site_radius"])
+    # Where a pick stands beside its place the site is not empty.
+    empty = region & ~_near(sites.positions, harvest.picks, FARTHEST * net.spacing())
+    empty &= _covered(sites, taken, 3, SURROUNDED)
+    scores = np.array([np.nan if peak is None else peak.score for peak in near])
+    holes = Holes(
+        h=sites.indices[empty, 0],
+        k=sites.indices[empty, 1],
+        y=sites.positions[empty, 0],
+        x=sites.positions[empty, 1],
+        score=scores[empty],
+    )
+    return replace(harvest, holes=holes, notes={**harvest.notes, "holes": float(len(holes))})
