@@ -153,7 +153,7 @@ def executor(workers: int, scheduler: str | None = None) -> Iterator[Executor]:
             "Dask is not installed; `pip install 'simkit[dask]'` in every environment that takes part"
         ) from None
     try:
-        client = Client(scheduler, timeout="20s")
+        client = Client(scheduler, timeout="20s")  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ScenarioError(f"there is no scheduler to reach at {scheduler}: {error}") from None
     with client:
