@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -19,11 +19,13 @@ from simkit.core.quantity import LENGTH, PositiveLength
 from simkit.correlation.bank import TemplateBank, standardised
 from simkit.correlation.noise_estimate import estimated_spectrum
 from simkit.correlation.padding import Frame
+from simkit.correlation.peaks import Peak
 from simkit.correlation.refinement import Field, Probe, boxed_probes
 from simkit.correlation.whitening import unit_noise
 from simkit.picker._outside import ClassName
 from simkit.picker._search import TemplateSearch
 from simkit.picker.base import Found, Sight
+from simkit.theory.outliers import LOWEST_REACHABLE
 
 SCALE_STEP = 1.2
 """Most that neighbouring diameters differ by, as a factor: a filter midway is like either but for 1.3 %."""
@@ -65,6 +67,13 @@ class Blobs(TemplateSearch):
     @abstractmethod
     def profile(self, squares: FloatArray, diameter: float, ndim: int) -> FloatArray:
         """Return the filter for bright blobs of a diameter (Å) at squared distances (Å²) from its centre."""
+
+    @abstractmethod
+    def curvature(self, diameter: float, ndim: int) -> float:
+        """Return the relative curvature κ of the score of an even disk of that diameter at its top, in 1/Å².
+
+        Near it the score falls as 1 − ½ κ r².
+        """
 
     @field_validator("templates")
     @classmethod
@@ -151,9 +160,21 @@ class Blobs(TemplateSearch):
             symmetry="C1",
         )
 
-    def detectability(self, scores: FloatArray, noise_sd: float) -> FloatArray:
-        """See `TemplateSearch.detectability`: what the particles look like is not known."""
-        return np.full(scores.shape, np.nan)
+    def errors(
+        self, peaks: Sequence[Peak], probes: Sequence[Probe], scores: FloatArray, noise_sd: float
+    ) -> dict[str, FloatArray]:
+        """See `TemplateSearch.errors`: those of an even disk of the diameter; none where it is one of several.
+
+        The top of a peak of height u moves by the slope of the noise, of variance Λ in units of the score's,
+        over the curvature of the top: σ = √Λ / (u κ).
+        """
+        probe, *others = probes
+        if others or probe.moments is None:
+            return {}
+        heights = np.where(scores >= LOWEST_REACHABLE * noise_sd, scores / noise_sd, np.nan)
+        slopes = np.sqrt(probe.moments[0].diagonal())
+        sigma = np.multiply.outer(slopes / self.curvature(self.diameter, len(slopes)), 1 / heights)
+        return dict(zip(("sigma_y", "sigma_x")[-len(slopes) :], sigma, strict=True))
 
     def _require_room(self, sight: Sight) -> None:
         box = sight.banks[-1].grid

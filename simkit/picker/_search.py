@@ -90,6 +90,12 @@ class TemplateSearch(Picker):
         """
         return scores / noise_sd if noise_sd > 0 else np.full(scores.shape, np.nan)
 
+    def errors(
+        self, peaks: Sequence[Peak], probes: Sequence[Probe], scores: FloatArray, noise_sd: float
+    ) -> dict[str, FloatArray]:
+        """Return the columns of the standard errors that peaks of these scores have in place and angle."""
+        return uncertainties(peaks, probes, self.detectability(scores, noise_sd))
+
     def pick(self, sight: Sight) -> Found:
         """See `Picker.pick`."""
         self._require_room(sight)
@@ -137,7 +143,7 @@ class TemplateSearch(Picker):
         candidates = _table(peaks, sight.banks)
         doubted = doubts(peaks, grid=sight.grid, found=found, probes=probes, level=level)
         candidates = candidates.replace(
-            **uncertainties(peaks, probes, self.detectability(candidates["score"], found.noise_sd)),
+            **self.errors(peaks, probes, candidates["score"], found.noise_sd),
             **significance(harvest.ranks, found.noise_sd, harvest.above),
             **harvest.columns,
             flags=spelled({**doubted, **harvest.doubts}),

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, Strict
+from scipy.special import gammainc
 
 from simkit.core.grid import FloatArray
 from simkit.picker._blobs import Blobs
@@ -42,6 +43,20 @@ def difference(squares: FloatArray, sigma: float, ratio: float, ndim: int) -> Fl
     return narrow - wide / ratio**ndim
 
 
+def curvature(diameter: float, ratio: float, ndim: int) -> float:
+    """Return −∇²s / (n s) of the score s of an even disk in its middle, in 1/Å².
+
+    A Gaussian of variance t, centred on a ball of radius R in n dimensions, has the share
+    P(n/2, R²/2t) of its integral in it, with P the regularised incomplete gamma function, and smoothing
+    changes the ball's image as ∂/∂t = ½ ∇². For a ratio near 1 it is 8 / d².
+    """
+    half, variances = ndim / 2, inner_scale(diameter, ratio, ndim) ** 2 * np.array([1.0, ratio**2])
+    depths = diameter**2 / 8 / variances
+    narrow, wide = gammainc(half, depths)
+    flows = depths**half * np.exp(-depths) / (math.gamma(half) * variances)
+    return float(2 / ndim * (flows[0] - flows[1]) / (narrow - wide))
+
+
 class Dog(Blobs):
     """Difference of two Gaussians of the scale at which a disk of the given diameter responds most.
 
@@ -64,3 +79,7 @@ class Dog(Blobs):
     def profile(self, squares: FloatArray, diameter: float, ndim: int) -> FloatArray:
         """See `Blobs.profile`."""
         return difference(squares, inner_scale(diameter, self.ratio, ndim), self.ratio, ndim)
+
+    def curvature(self, diameter: float, ndim: int) -> float:
+        """See `Blobs.curvature`."""
+        return curvature(diameter, self.ratio, ndim)

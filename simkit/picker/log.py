@@ -55,3 +55,7 @@ class Log(Blobs):
     def profile(self, squares: FloatArray, diameter: float, ndim: int) -> FloatArray:
         """See `Blobs.profile`."""
         return laplacian(squares, scale_of(diameter, ndim), ndim)
+
+    def curvature(self, diameter: float, ndim: int) -> float:
+        """See `Blobs.curvature`: 8 / d² in any number of dimensions."""
+        return 8 / diameter**2
