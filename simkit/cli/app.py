@@ -15,6 +15,7 @@ from simkit.cli.new import new
 from simkit.cli.pick import pick
 from simkit.cli.run import report, run
 from simkit.cli.score import score
+from simkit.cli.sweep import sweep
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(check)
 app.command()(explain)
+app.command()(sweep)
 app.command()(ceiling)
 app.command()(pick)
 app.command()(score)

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
 
+from simkit.scenario.source import locating as locating
+
 if TYPE_CHECKING:
     from simkit.core.quantity import Dimension
     from simkit.scenario.loading import Loaded
-    from simkit.scenario.source import SourceMap
 
 WRONG_INPUT = 2
 FAULT = 3
@@ -156,18 +157,6 @@ def load(
     for warning in loaded.warnings:
         note(str(warning))
     return loaded
-
-
-@contextmanager
-def locating(source: SourceMap) -> Iterator[None]:
-    """Give a scenario error that a later stage raises its place in the file."""
-    from simkit.core.errors import ScenarioError
-    from simkit.scenario.source import InvalidScenarioError
-
-    try:
-        yield
-    except ScenarioError as error:
-        raise InvalidScenarioError([source.problem(error)]) from error
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -139,3 +140,12 @@ class SourceMap:
         first = max(0, index - start - WIDTH * 3 // 4) if len(line) > WIDTH else 0
         shown = "".join(c if c.isprintable() else " " for c in line[first : first + WIDTH])
         return f"    {shown}\n    {' ' * (index - start - first)}^"
+
+
+@contextmanager
+def locating(source: SourceMap) -> Iterator[None]:
+    """Give a scenario error that a later stage raises its place in the file."""
+    try:
+        yield
+    except ScenarioError as error:
+        raise InvalidScenarioError([source.problem(error)]) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import operator
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,6 +43,14 @@ class Cell:
     def settings(self) -> tuple[Setting, ...]:
         """What it puts where, later axes last."""
         return tuple(setting for level in self.levels.values() for setting in level.settings)
+
+    @property
+    def written(self) -> tuple[tuple[str, str], ...]:
+        """The same as `--set` takes it: path and text."""
+        return tuple(
+            (s.path, s.value if isinstance(s.value, str) else json.dumps(s.value, ensure_ascii=False))
+            for s in self.settings
+        )
 
     @property
     def label(self) -> str:

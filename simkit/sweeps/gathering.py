@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -75,10 +74,11 @@ def gather(
         comparisons=_table(_comparisons(there), axes),
         counts=_table(_counts(there), axes),
         ceilings=_table(_ceilings(there), axes),
+        costs=_table(_costs(there), axes),
         failures=tuple(wrong),
         units=_units(cases),
         answers=tuple(answers),
-        settings=tuple(_written(cell) for cell in cells),
+        settings=tuple(cell.written for cell in cells),
         seconds=dict(seconds or {}),
     )
 
@@ -145,6 +145,14 @@ def _ceilings(there: Sequence[tuple[dict[str, Any], Record]]) -> Rows:
     return rows
 
 
+def _costs(there: Sequence[tuple[dict[str, Any], Record]]) -> Rows:
+    return [
+        {**place, "stage": stage, "seconds": seconds}
+        for place, record in there
+        for stage, seconds in record["seconds"].items()
+    ]
+
+
 def _table(rows: Rows, axes: Sequence[AxisInfo]) -> pa.Table:
     """Return rows as a table; what some rows lack is null there, and a number is a number throughout."""
     names = list(dict.fromkeys(name for row in rows for name in row)) or ["cell", *(a.name for a in axes)]
@@ -173,11 +181,3 @@ def _units(cases: Sequence[Case]) -> dict[str, str]:
     return {
         name: unit for metric in (score.used_metrics if score else ()) for name, unit in metric.units.items()
     }
-
-
-def _written(cell: Cell) -> tuple[tuple[str, str], ...]:
-    """Return what `--set` would be given for a cell."""
-    return tuple(
-        (s.path, s.value if isinstance(s.value, str) else json.dumps(s.value, ensure_ascii=False))
-        for s in cell.settings
-    )

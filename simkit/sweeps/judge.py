@@ -61,8 +61,8 @@ def record(scenario: Scenario, keys: Keys, store: Store) -> dict[str, Any]:
     dict
         `micrographs`: their number; `pickers`: name → what scores.json says of it; `intervals`: likewise;
         `counts`: name → class-blind tp, picks, truths of every micrograph; `comparisons`: of every two;
-        `ceiling`: what physics allows, and the ideal observer at as many
-        false picks as `score.equal_false_picks` says.
+        `seconds`: stage → mean of a micrograph; `ceiling`: what physics allows, and the ideal observer
+        at as many false picks as `score.equal_false_picks` says.
 
     Raises
     ------
@@ -81,6 +81,7 @@ def record(scenario: Scenario, keys: Keys, store: Store) -> dict[str, Any]:
         "counts": {name: _counts(truth, runs[name].picks, names, j) for name, j in judgements.items()},
         "picked": {name: len(run.picks) for name, run in runs.items()},
         "comparisons": [asdict(comparison) for comparison in comparisons],
+        "seconds": _seconds(scenario, keys, store, numbers),
         "ceiling": _ceiling(scenario, keys, store),
     }
 
@@ -112,6 +113,14 @@ def _run(keys: Keys, store: Store, picker: str, numbers: Sequence[int]) -> Picke
         candidates=Picks.concat(candidates) if len(candidates) == len(parts) else None,
         noise_sds=tuple(np.nan if sd is None else sd for _, _, sd in parts),
     )
+
+
+def _seconds(scenario: Scenario, keys: Keys, store: Store, numbers: Sequence[int]) -> dict[str, float]:
+    """Return how long a micrograph took on average: to simulate, and each picker."""
+    found = {p: [_there(store, "picks", keys.picks(p, n)) for n in numbers] for p in scenario.pickers}
+    if scenario.micrographs is None:
+        found["simulation"] = [_there(store, "truth", keys.micrograph(n)) for n in numbers]
+    return {stage: float(np.mean([a["seconds"] for a in arrays])) for stage, arrays in found.items()}
 
 
 def _there(store: Store, stage: str, key: str) -> dict[str, Any]:

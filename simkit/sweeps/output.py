@@ -20,7 +20,7 @@ from simkit.io.atomic import write_bytes_atomic
 from simkit.scenario.loading import dump, load
 from simkit.sweeps.results import AxisInfo, SweepResult
 
-TABLES = ("cells", "scores", "comparisons", "counts", "ceilings")
+TABLES = ("cells", "scores", "comparisons", "counts", "ceilings", "costs")
 
 MARK = "sweep.json"
 """The file by which a folder is known to hold a sweep."""

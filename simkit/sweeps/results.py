@@ -74,6 +74,8 @@ class SweepResult:
     ceilings : pyarrow.Table
         One row a cell and class: what physics allows; `recall`, `precision`, `f1` of the ideal observer at
         `false_picks`, `d_prime`, `sigma_y`, `sigma_x`, `sigma_psi`.
+    costs : pyarrow.Table
+        One row a cell and stage ("simulation" or a picker): mean `seconds` of one core for a micrograph.
     failures : tuple of mapping
         `cell`, `what`, `kind`, `message`, `trace`.
     units : mapping
@@ -93,6 +95,7 @@ class SweepResult:
     comparisons: pa.Table
     counts: pa.Table
     ceilings: pa.Table
+    costs: pa.Table
     failures: tuple[Mapping[str, Any], ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     answers: tuple[Mapping[str, Any], ...] = ()

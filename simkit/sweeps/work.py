@@ -46,6 +46,13 @@ class _Desk:
     failures: list[Failure] = field(default_factory=list)
 
     @contextmanager
+    def timing(self, stage: str) -> Iterator[Callable[[], float]]:
+        """Time a with-block; yield what then returns its seconds."""
+        before = self.watch.seconds.get(stage, 0.0)
+        with self.watch.timing(stage):
+            yield lambda: self.watch.seconds[stage] - before
+
+    @contextmanager
     def surviving(self, key: str, what: str) -> Iterator[None]:
         """Record whatever goes wrong in a with-block, and go on after it."""
         try:
@@ -106,7 +113,7 @@ def _micrograph(desk: _Desk, scenario: Scenario, keys: Keys, number: int, *, ima
     kept = desk.store.arrays("images", key)
     if kept is not None and ("noise_spectrum" in kept or not wanted) and desk.store.has("truth", key):
         return Shot(str(kept["name"]), kept["pixels"], kept.get("noise_spectrum"))
-    with desk.watch.timing("simulation"):
+    with desk.timing("simulation") as took:
         simulation = simulate_one(scenario, number)
     shot = Shot(str(simulation.micrograph.name), np.asarray(simulation.micrograph), simulation.noise_spectrum)
     if images:
@@ -114,7 +121,8 @@ def _micrograph(desk: _Desk, scenario: Scenario, keys: Keys, number: int, *, ima
         if wanted:
             arrays["noise_spectrum"] = simulation.noise_spectrum
         desk.store.put_arrays("images", key, arrays)
-    desk.store.put_arrays("truth", key, {"name": np.array(shot.name), **table_arrays(simulation.truth)})
+    known: Arrays = {"name": np.array(shot.name), "seconds": np.array(took())}
+    desk.store.put_arrays("truth", key, known | table_arrays(simulation.truth))
     return shot
 
 
@@ -134,7 +142,7 @@ def _pick_one(
         with desk.surviving(key, f"picker {picker}, micrograph {number}"):
             seen = shot()
             banks = _banks(desk, scenario, keys, seen)
-            with desk.watch.timing(f"picker {picker}"):
+            with desk.timing(f"picker {picker}") as took:
                 found = pick_image(
                     scenario,
                     picker,
@@ -145,7 +153,7 @@ def _pick_one(
                     banks=banks,
                     noise_spectrum=seen.noise_spectrum,
                 )
-            desk.store.put_arrays("picks", key, _found_arrays(found))
+            desk.store.put_arrays("picks", key, _found_arrays(found, took()))
             desk.store.remove("failures", key)
         yield number
 
@@ -170,10 +178,11 @@ def _pick_together(desk: _Desk, scenario: Scenario, keys: Keys, errand: Errand) 
                 for shot in shots
             ]
             banks = _banks(desk, scenario, keys, shots[0])
-            with desk.watch.timing(f"picker {picker}"):
+            with desk.timing(f"picker {picker}") as took:
                 found = pick_batch(scenario, picker, plates=plates, banks=banks)
             for number, one in zip(missing, found, strict=True):
-                desk.store.put_arrays("picks", keys.picks(picker, number), _found_arrays(one))
+                arrays = _found_arrays(one, took() / len(missing))
+                desk.store.put_arrays("picks", keys.picks(picker, number), arrays)
             desk.store.remove("failures", key)
         yield from missing
 
@@ -208,9 +217,10 @@ def _own_micrographs(scenario: Scenario) -> Callable[[int], FloatArray]:
     return micrograph
 
 
-def _found_arrays(found: Found) -> Arrays:
+def _found_arrays(found: Found, seconds: float) -> Arrays:
     """Take apart what a picker found; of what it is told, the score map is left behind."""
     arrays: Arrays = {
+        "seconds": np.array(seconds),
         "threshold": np.array(found.threshold),
         "noise_sd": np.array(np.nan if found.noise_sd is None else found.noise_sd),
         "expected_false": np.array(np.nan if found.expected_false is None else found.expected_false),

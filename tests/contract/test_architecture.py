@@ -1,4 +1,4 @@
-"""Imports point down: core ← … ← families ← scenario ← engine ← reports ← cli."""
+"""Imports point down: core ← … ← families ← scenario ← engine ← sweeps ← reports ← cli."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ LAYERS = [
     {*FAMILIES, "adapters"},
     {"scenario"},
     {"engine"},
+    {"sweeps"},
     {"reports"},
     {"cli", "api", "__init__"},
 ]
