@@ -1,4 +1,4 @@
-"""A net fitted to points that may be false, missing or off it: its sites, and how well their places are known."""
+"""A net fitted to points that may be false, missing or off it: its sites, and how well they are known."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ from scipy.spatial import KDTree
 from scipy.special import bdtrc
 
 from simkit.core.grid import FloatArray
-from simkit.core.net import net_points, reduced
+from simkit.core.net import net_points, reciprocal, reduced
 from simkit.indexing.cell import OUTLIER, Cell, conventional, fit_cell
 from simkit.indexing.field import SiteGrid
+from simkit.indexing.spectrum import find_spots
+from simkit.indexing.spots import index_spots
+
+SMALLEST_IMAGE = 64
+"""Steps a side of the spectrum of points at least."""
 
 FEWEST_POINTS = 8
 """Points on a net below which it is not believed."""
@@ -122,6 +127,42 @@ class FittedNet:
         apart = apart - np.round(apart @ np.linalg.inv(basis)) @ basis
         distances = np.linalg.norm(apart[:, None] + cells, axis=-1)
         return float(distances[distances > 1e-9 * np.linalg.norm(basis)].min())
+
+
+def vectors_of(
+    points: FloatArray, weights: FloatArray, *, lower: FloatArray, upper: FloatArray, step: float
+) -> FloatArray | None:
+    """Return the vectors of the net on which many of some points stand, by the spots of their spectrum.
+
+    Parameters
+    ----------
+    points : array, shape (n, 2)
+        (y, x), lower ≤ point < upper.
+    weights : array, shape (n,)
+        What each counts for.
+    lower, upper : array, shape (2,)
+        Corners of the box in which points were looked for.
+    step : float
+        Pixel of the picture that is made of them, a sixth of the shortest spacing for example.
+
+    Returns
+    -------
+    array, shape (2, 2), or None
+        The shortest basis, one vector a row, good enough to fold the points; None where there is no net.
+
+    Notes
+    -----
+    Points anywhere have a white spectrum, so that its spots are told from chance as in `find_spots`.
+    """
+    extent = upper - lower
+    shape = np.maximum(np.ceil(extent / step), SMALLEST_IMAGE).astype(int)
+    cells = np.clip(((points - lower) / extent * shape).astype(int), 0, shape - 1)
+    picture = np.zeros(shape)
+    np.add.at(picture, tuple(cells.T), weights)
+    if not picture.std() > 0:
+        return None
+    star = index_spots(find_spots(picture))
+    return None if star is None else reduced(reciprocal(star.basis / extent))
 
 
 def net_through(points: FloatArray, basis: FloatArray, *, area: float) -> FittedNet | None:

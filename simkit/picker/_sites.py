@@ -17,15 +17,11 @@ from scipy.spatial import KDTree
 
 from simkit.core.grid import FloatArray, Grid
 from simkit.core.holes import Holes
-from simkit.core.net import reciprocal
 from simkit.correlation.candidates import MayStand, best_near
 from simkit.correlation.peaks import Peak, suppress
 from simkit.correlation.refinement import Field, Probe
 from simkit.correlation.search import Scan
-from simkit.indexing.lattice import SMALLEST_IMAGE
-from simkit.indexing.net import FittedNet, NetSites, net_through
-from simkit.indexing.spectrum import find_spots
-from simkit.indexing.spots import index_spots
+from simkit.indexing.net import FittedNet, NetSites, net_through, vectors_of
 from simkit.theory.fisher import limits
 from simkit.theory.random_field import LOWEST_LEVEL
 
@@ -37,6 +33,10 @@ REACH = 2.5
 
 FARTHEST = 1 / 3
 """Of the shortest distance between two sites: the largest radius."""
+
+FINE = 1 / 3
+"""Of the distance within which only the best peak stays: steps within which places are all one where the vectors
+are looked for."""
 
 REGION = 5
 """Cells, a side, among which picks tell where the crystal reaches, before its sites are searched."""
@@ -159,12 +159,12 @@ def at_sites(plain: Harvest, search: Search) -> Harvest:
     that is as rare, and the threshold cuts the ranks, of which noise now has twice as many: half of the
     false picks that it allows are for the sites, half for everywhere else.
     """
-    picks = plain.picks
-    net = _net(picks, search)
+    net = _net(plain, search)
     if isinstance(net, str):
         return replace(plain, notices=(f"no lattice was fitted, all is picked as without one: {net}",))
+    picks = plain.picks
     radius = _radius(net, picks, search)
-    sites = _standing(net.within(*_borders(search.grid)), search)
+    sites = _standing(net.within(**_borders(search.grid)), search)
     region = _covered(sites, _near(sites.positions, picks, radius), REGION, SPARSE)
     near = _peaks_at(sites, region, radius, search)
     # Only the peaks at its sites tell where the crystal ends, and how many of its sites there are.
@@ -195,19 +195,23 @@ def _covered(sites: NetSites, taken: Mask, side: int, share: float) -> Mask:
     return around >= share * np.median(around[taken]) if taken.any() else taken
 
 
-def _net(picks: Sequence[Peak], search: Search) -> FittedNet | str:
+def _net(plain: Harvest, search: Search) -> FittedNet | str:
     """Return the lattice on which the picks stand, or why there is none."""
-    scores = search.found.best
-    if scores.ndim != 2:
+    if search.grid.ndim != 2:
         return "lattices are fitted in two dimensions"
-    if not picks or min(scores.shape) < SMALLEST_IMAGE:
-        return "there are too few picks" if not picks else "the image is too small"
-    # What scores higher than particles do tells nothing of where they stand.
-    spots = find_spots(np.minimum(scores, np.median([p.score for p in picks])))
-    star = index_spots(spots)
-    if star is None:
-        return "the scores have no common period in two directions"
-    basis = reciprocal(star.basis / np.array(scores.shape)) * search.found.grid.pixel_size
+    picks = plain.picks
+    if not picks:
+        return "there are no picks"
+    # All peaks have a say in which vectors there are, in which one far above others tells no more than they.
+    scores = np.array([peak.score for peak in plain.peaks])
+    basis = vectors_of(
+        np.array([peak.position for peak in plain.peaks]),
+        np.minimum(scores, np.median([peak.score for peak in picks])),
+        **_borders(search.grid),
+        step=FINE * min(search.reach),
+    )
+    if basis is None:
+        return "the peaks have no common period in two directions"
     net = net_through(np.array([p.position for p in picks]), basis, area=search.allowed * search.grid.area)
     return net or "the picks stand on no common net; there may be several grains, each with its own"
 
@@ -222,14 +226,14 @@ def _radius(net: FittedNet, picks: Sequence[Peak], search: Search) -> float:
     levels = np.array([p.score for p in picks]) / noise_sd if noise_sd > 0 else np.full(1, np.inf)
     disorder = max(net.cell.scatter**2 / 2 - variance * float(np.mean(1 / levels**2)), 0.0)
     weak = variance / WEAKEST**2 if noise_sd > 0 else 0.0
-    fitted = float(np.mean(net.errors(net.within(*_borders(search.grid)).indices) ** 2))
+    fitted = float(np.mean(net.errors(net.within(**_borders(search.grid)).indices) ** 2))
     radius = REACH * math.sqrt(weak + disorder + fitted)
     return min(max(radius, search.found.grid.pixel_size / 2), FARTHEST * net.spacing())
 
 
-def _borders(grid: Grid) -> tuple[FloatArray, FloatArray]:
-    first = np.array(grid.origin) - grid.pixel_size / 2
-    return first, first + grid.extent
+def _borders(grid: Grid) -> dict[str, FloatArray]:
+    lower = np.array(grid.origin) - grid.pixel_size / 2
+    return {"lower": lower, "upper": lower + grid.extent}
 
 
 def _standing(sites: NetSites, search: Search) -> NetSites:
