@@ -32,6 +32,8 @@ class Peak:
         Which of the searched templates.
     view : int
         Which of its views is the nearest.
+    covariance : array, shape (ndim + 1, ndim + 1), or None
+        Of position (Å) and angle (radians, last); NaN where an angle means nothing, None where all is unknown.
     """
 
     position: FloatArray
@@ -39,6 +41,7 @@ class Peak:
     score: float
     template: int
     view: int = 0
+    covariance: FloatArray | None = None
 
 
 def local_maxima(values: FloatArray) -> Indices:

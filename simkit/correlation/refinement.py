@@ -42,6 +42,8 @@ class Field:
         Power spectrum of the image's noise that was divided out; None if none was.
     noise_sd : float or None
         Standard deviation of the score at one place and angle; None if only the scores can tell.
+    noise : callable or None
+        Power spectrum of the noise in `values`, in their own units; None if unknown.
     """
 
     frame: Frame
@@ -49,6 +51,7 @@ class Field:
     weight: NoiseSpectrum
     noise_spectrum: NoiseSpectrum | None = None
     noise_sd: float | None = None
+    noise: NoiseSpectrum | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ class Probe:
 def boxed_probes(field: Field, banks: Sequence[TemplateBank], kernels: Sequence[FloatArray]) -> list[Probe]:
     """Return probes that fill their boxes and whose products are the score."""
     masks = {bank.grid.shape: template_mask(bank.grid.shape, "box") for bank in banks}
-    sums = {shape: LocalSums(field.values).sums(mask) for shape, mask in masks.items()}
+    sums = {shape: LocalSums(field.values, rough=True).sums(mask) for shape, mask in masks.items()}
     return [
         Probe(bank, kernel, masks[bank.grid.shape], sums[bank.grid.shape])
         for bank, kernel in zip(banks, kernels, strict=True)

@@ -14,6 +14,7 @@ from simkit.correlation.contrast import opposite_heights
 from simkit.correlation.peaks import Peak
 from simkit.correlation.refinement import Probe
 from simkit.correlation.search import Scan
+from simkit.theory.outliers import LOWEST_REACHABLE
 from simkit.theory.peak_limits import peak_limits
 from simkit.theory.significance import p_values, q_values
 
@@ -52,7 +53,19 @@ def uncertainties(
         sigma[rows, 2 - ndim : 2] = limit[:, :ndim]
         if turned:
             sigma[rows, 2] = np.degrees(limit[:, -1])
+    for i, peak in enumerate(peaks):
+        if peak.covariance is not None and d_prime[i] >= LOWEST_REACHABLE:
+            sigma[i] = _own(peak.covariance, math.radians(probes[peak.template].bank.period))
     return dict(zip(("sigma_y", "sigma_x", "sigma_psi"), sigma.T, strict=True))
+
+
+def _own(covariance: FloatArray, period: float) -> FloatArray:
+    """Return σ_y, σ_x (Å) and σ_ψ (°) of one covariance of positions (Å) and angle, searched over a period."""
+    sigma = np.full(3, np.nan)
+    deviation = np.sqrt(np.diag(covariance))
+    sigma[3 - len(deviation) :] = deviation
+    sigma[2] = math.degrees(sigma[2]) if sigma[2] < period / math.sqrt(12) else np.nan
+    return sigma
 
 
 def significance(

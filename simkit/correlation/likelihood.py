@@ -1,0 +1,254 @@
+"""Where a peak is by maximum likelihood, and how surely: a second pass between pixels and between views.
+
+The score of a template K at θ = (y, x, ψ) is S(θ) = ⟨f, K(θ)⟩ / ‖K(θ)‖. In noise of the metric's spectrum its
+top is the maximum-likelihood place, amplitude and background being fitted along [1]_. With the gradient of K
+at hand, the slope of S is a product with the image, and the curvature Λ of its expectation a product of the
+gradient with itself, so that Gauss–Newton steps Λ⁻¹∇S / S climb to the top.
+
+References
+----------
+.. [1] Golub & Pereyra, SIAM J. Numer. Anal. 10 (1973) 413: amplitudes are projected out.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from simkit.core import fourier
+from simkit.core.grid import FloatArray, Grid
+from simkit.correlation.local import Mask
+from simkit.correlation.peaks import Peak
+from simkit.correlation.refinement import Field, Probe, Summit, fitted
+from simkit.correlation.subpixel import with_derivatives
+from simkit.correlation.whitening import NoiseSpectrum, white
+
+STEPS = 8
+"""Most Gauss–Newton steps: at d′ each leaves about √2/d′ of what was missing."""
+
+CLOSE = 1e-3
+"""Last step, in lengths over which the score falls off: what is then missing is less by √2/d′ again."""
+
+ROUND = 1e-3
+"""Curvature along the angle (1/rad²) below which turning a template changes nothing that could be seen."""
+
+Gram = Callable[[FloatArray], FloatArray]
+
+
+def gram_under(spectrum: NoiseSpectrum, pixel_size: float) -> Gram:
+    """Return what gives the covariance of products with images, shape (n, *box), in noise of a spectrum."""
+
+    @functools.cache
+    def weights(shape: tuple[int, ...]) -> FloatArray:
+        grid = Grid(shape, pixel_size)
+        return np.clip(spectrum(grid), 0, None) * fourier.hermitian_weights(shape) / grid.size
+
+    def gram(images: FloatArray) -> FloatArray:
+        if spectrum is white:
+            flat = images.reshape(len(images), -1)
+            return flat @ flat.T
+        shape = tuple(fourier.fast_length(2 * n - 1) for n in images.shape[1:])
+        spectra = fourier.forward_stack(images, shape)
+        weighed = (spectra * weights(shape)).reshape(len(images), -1)
+        return (weighed @ spectra.reshape(len(images), -1).conj().T).real
+
+    return gram
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a template at one place and angle says of an image; its amplitude is free.
+
+    Attributes
+    ----------
+    products : array, shape (p + 1,)
+        Of the image with the template and its gradient along θ: px, and radians of the angle last.
+    bends : array, shape (p, p)
+        Of the image with the template's second derivatives.
+    gram : array, shape (p + 1, p + 1)
+        Of the template and its gradient with one another, in the metric.
+    """
+
+    products: FloatArray
+    bends: FloatArray
+    gram: FloatArray
+
+    @property
+    def height(self) -> float:
+        """The score S, for a template of unit norm."""
+        return float(self.products[0] / math.sqrt(self.gram[0, 0]))
+
+    @functools.cached_property
+    def across(self) -> FloatArray:
+        """What takes from the gradient its share along the template: shape (p, p + 1)."""
+        return np.column_stack([-self.gram[1:, 0] / self.gram[0, 0], np.eye(len(self.gram) - 1)])
+
+    @property
+    def slope(self) -> FloatArray:
+        """∇S."""
+        return np.asarray(self.across @ self.products / math.sqrt(self.gram[0, 0]))
+
+    @property
+    def expected(self) -> FloatArray:
+        """Curvature −∇∇S / S at a particle without noise."""
+        return np.asarray(self.across @ self.gram @ self.across.T / self.gram[0, 0])
+
+    @property
+    def observed(self) -> FloatArray:
+        """Curvature −∇∇S / S as it is; a norm that changes does so linearly."""
+        drift = self.gram[1:, 0] / self.gram[0, 0]
+        mixed = np.multiply.outer(self.products[1:], drift)
+        bend = self.bends - mixed - mixed.T + 3 * self.products[0] * np.multiply.outer(drift, drift)
+        return np.asarray(-bend / self.products[0])
+
+    @functools.cached_property
+    def step(self) -> FloatArray:
+        """Newton's step to the top, or that of Gauss and Newton where the score is not curved like one."""
+        curvature = self.observed
+        if not (np.linalg.eigvalsh(curvature - self.expected / 4) > 0).all():
+            curvature = self.expected
+        return np.asarray(np.linalg.solve(curvature, self.slope) / self.height)
+
+
+class Likelihood:
+    """Moves the peaks of one field from the top of a quadratic to that of the likelihood.
+
+    Parameters
+    ----------
+    field : Field
+        The prepared image.
+    noise : callable, optional
+        Power spectrum of the noise in its values, in their own units. Without it no peak has a covariance.
+    """
+
+    def __init__(self, field: Field, noise: NoiseSpectrum | None = None) -> None:
+        self._field = field
+        self._pixel = field.frame.image.pixel_size
+        self._metric = gram_under(field.weight, self._pixel)
+        same = noise is field.weight
+        self._noise = self._metric if same else noise and gram_under(noise, self._pixel)
+
+    def at_top(self, probe: Probe, summit: Summit, peak: Peak) -> Peak:
+        """Return a peak at the top of the likelihood, with its covariance.
+
+        Parameters
+        ----------
+        summit : Summit
+            The pixel and view whose neighbours a quadratic went through.
+        peak : Peak
+            The top of that. It is returned as it is where the likelihood has no top within a pixel and a
+            view of the summit.
+        """
+        bank, place = probe.bank, np.array(summit.place)
+        turn = (peak.psi - bank.angles[summit.view] + bank.period / 2) % bank.period - bank.period / 2
+        theta = np.array(
+            [*(peak.position / self._pixel + self._field.frame.before - place), math.radians(turn)]
+        )
+        reach = np.array([1.0] * len(place) + [math.radians(bank.step or 0.0)])
+        for _ in range(STEPS):
+            images, found = self._fit(probe, summit, theta)
+            if found is None:
+                return peak
+            theta[: len(found.step)] += found.step
+            if not (np.abs(theta) <= reach).all():
+                return peak
+            if found.step @ found.expected @ found.step <= CLOSE**2:
+                return self._moved(peak, probe, summit, theta, found, images)
+        return peak
+
+    def _fit(self, probe: Probe, summit: Summit, theta: FloatArray) -> tuple[FloatArray, Fit | None]:
+        gradient, hessian = _model(probe, summit.view, theta)
+        gram = self._metric(gradient)
+        # Where it was not searched, or a turn changes nothing, the angle stays as it is.
+        turned = len(fitted(probe.bank, summit.view)) == 3 and gram[-1, -1] > ROUND * gram[0, 0]
+        n = probe.mask.ndim + turned
+        gradient, hessian, gram = gradient[: n + 1], hessian[:n, :n], gram[: n + 1, : n + 1]
+        patch = self._patch(probe, summit)
+        products = np.tensordot(gradient, patch, patch.ndim)
+        if not (gram[0, 0] > 0 and products[0] > 0):
+            return gradient, None
+        return gradient, Fit(products, np.tensordot(hessian, patch, patch.ndim), gram)
+
+    def _patch(self, probe: Probe, summit: Summit) -> FloatArray:
+        box = probe.mask.shape
+        corner = [p - n // 2 for p, n in zip(summit.place, box, strict=True)]
+        return self._field.values[tuple(slice(c, c + n) for c, n in zip(corner, box, strict=True))]
+
+    def _moved(
+        self, peak: Peak, probe: Probe, summit: Summit, theta: FloatArray, found: Fit, images: FloatArray
+    ) -> Peak:
+        ndim = probe.mask.ndim
+        norm = 1.0 if probe.norm is None else float(probe.norm[summit.place])
+        top = (found.height + found.slope @ found.step / 2) / norm
+        shift = theta[:ndim] + summit.place - self._field.frame.before
+        psi = peak.psi
+        if len(found.step) > ndim:
+            psi = float((probe.bank.angles[summit.view] + math.degrees(theta[-1])) % probe.bank.period)
+        return replace(
+            peak,
+            position=shift * self._pixel,
+            psi=psi,
+            score=float(top) if probe.norm is None else min(float(top), 1.0),
+            covariance=self._covariance(found, images),
+        )
+
+    def _covariance(self, found: Fit, images: FloatArray) -> FloatArray | None:
+        if self._noise is None:
+            return None
+        noise = found.gram if self._noise is self._metric else self._noise(images)
+        n, ndim = len(images) - 1, images.ndim - 1
+        scale = np.array([self._pixel] * ndim + [1.0])
+        result = np.full((ndim + 1, ndim + 1), np.nan)
+        result[:n, :n] = covariance(found, noise) * np.multiply.outer(scale[:n], scale[:n])
+        return result
+
+
+def covariance(found: Fit, noise: FloatArray) -> FloatArray:
+    """Return the covariance of the place and angle of a top in noise that need not be the metric's.
+
+    Parameters
+    ----------
+    found : Fit
+        At the top.
+    noise : array, shape (p + 1, p + 1)
+        Covariance of the products with the template and its gradient in the noise that is there.
+
+    Returns
+    -------
+    array, shape (p, p)
+        NaN where the height is no more than that of noise.
+
+    Notes
+    -----
+    Λ⁻¹ C Λ⁻¹ / A² with C the covariance of ∇S [1]_; in noise of the metric's spectrum C = Λ, and the
+    Cramér–Rao limit is left. Of p + 1 fitted parameters the square of the height is too high by
+    σ² + tr(Λ⁻¹C), which is taken off to give the amplitude A of the particle.
+
+    References
+    ----------
+    .. [1] White, Econometrica 50 (1982) 1: maximum likelihood in misspecified models, the sandwich.
+    """
+    scatter = found.across @ noise @ found.across.T / found.gram[0, 0]
+    inverse = np.linalg.inv(found.expected)
+    square = found.height**2 - noise[0, 0] / found.gram[0, 0] - np.trace(inverse @ scatter)
+    return np.asarray(inverse @ scatter @ inverse / (square if square > 0 else np.nan))
+
+
+def _model(probe: Probe, view: int, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return a view moved (px) and turned (radians), and its derivatives, as compared under the mask."""
+    pattern = probe.kernels[view] if probe.mask.all() else probe.bank.images[view]
+    gradient, hessian = with_derivatives(pattern, theta[: pattern.ndim], float(theta[-1]))
+    return _under(gradient, probe.mask), _under(hessian, probe.mask)
+
+
+def _under(images: FloatArray, mask: Mask) -> FloatArray:
+    """Cut images to a mask of the same centre, in a smaller box maybe, and take off their mean there."""
+    box = images.shape[images.ndim - mask.ndim :]
+    begin = [n // 2 - m // 2 for n, m in zip(box, mask.shape, strict=True)]
+    cut = images[(..., *(slice(b, b + m) for b, m in zip(begin, mask.shape, strict=True)))]
+    mean = (cut * mask).sum(axis=tuple(range(-mask.ndim, 0)), keepdims=True) / mask.sum()
+    return np.asarray((cut - mean) * mask)
