@@ -20,7 +20,7 @@ from simkit.core.orientation import FLAT
 from simkit.core.quantity import PositiveLength
 from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank
-from simkit.correlation.candidates import best_peaks
+from simkit.correlation.candidates import MayStand, best_peaks
 from simkit.correlation.noise_estimate import estimated_spectrum
 from simkit.correlation.padding import Frame, clean
 from simkit.correlation.peaks import Peak
@@ -96,6 +96,20 @@ class TemplateSearch(Picker):
         """Return the columns of the standard errors that peaks of these scores have in place and angle."""
         return uncertainties(peaks, probes, self.detectability(scores, noise_sd))
 
+    def peaks(
+        self,
+        found: Scan,
+        field: Field,
+        probes: Sequence[Probe],
+        *,
+        level: Callable[[FloatArray], float],
+        low: float,
+        reach: Sequence[float],
+        may_stand: MayStand,
+    ) -> tuple[list[Peak], float]:
+        """Return the peaks of a scan, best first, and the lowest score of a pick: see `best_peaks`."""
+        return best_peaks(found, field, probes, level=level, low=low, reach=reach, may_stand=may_stand)
+
     def pick(self, sight: Sight) -> Found:
         """See `Picker.pick`."""
         self._require_room(sight)
@@ -115,7 +129,7 @@ class TemplateSearch(Picker):
         above = self._expected_above(sight, field, probes, allowed, found.noise_sd)
         may_stand = functools.partial(self._may_stand, sight, allowed)
         harvest = Harvest.anywhere(
-            *best_peaks(
+            *self.peaks(
                 found,
                 field,
                 probes,

@@ -8,11 +8,11 @@ from simkit.core.grid import FloatArray
 from simkit.correlation.padding import Frame
 from simkit.correlation.refinement import Field, Probe, boxed_probes
 from simkit.correlation.whitening import white
-from simkit.picker._search import TemplateSearch
+from simkit.picker._joint import LinearSearch
 from simkit.picker.base import Sight
 
 
-class Correlation(TemplateSearch):
+class Correlation(LinearSearch):
     """The sum of products c(x) = Σ f(x + t) h(t) of a zero-mean image and a zero-mean template.
 
     The score is in units of the image (the template has unit energy): bright places score high

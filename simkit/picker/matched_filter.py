@@ -13,11 +13,11 @@ from simkit.correlation.noise_estimate import estimated_spectrum
 from simkit.correlation.padding import Frame
 from simkit.correlation.refinement import Field, Probe, boxed_probes
 from simkit.correlation.whitening import NoiseSpectrum, sampled_spectrum, unit_noise, up_to, whitened
-from simkit.picker._search import TemplateSearch
+from simkit.picker._joint import LinearSearch
 from simkit.picker.base import Sight
 
 
-class MatchedFilter(TemplateSearch):
+class MatchedFilter(LinearSearch):
     """Correlation after whitening: F⁻¹[F(k) T*(k) / P(k)] / sqrt((1/N) Σ |T|² / P).
 
     P is the noise power spectrum; the zero frequency is left out. The score is in standard
