@@ -9,6 +9,7 @@ import functools
 import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +21,11 @@ from simkit.correlation.padding import window
 FLAT = 1e-12
 """Variance under the mask, relative to the largest nearby, that counts as none: rounding leaves less."""
 
+SINGLE = 1e-3
+"""Variance under the mask, relative to the largest nearby, from which on single precision tells it to 1 %."""
+
 FEW = 64
-"""Up to so many pixels, direct sums are quicker than transforms."""
+"""Up to so many pixels, direct sums are quicker than transforms, and they are exact."""
 
 TILE = 512
 """Pixels along a tile's edge at least; more if that is less than four masks."""
@@ -66,7 +70,7 @@ def remembered(at: Callable[[Pixels], FloatArray]) -> Callable[[Pixels], FloatAr
 
 
 def moments_under(
-    values: FloatArray, mask: Mask, pixels: Pixels, *, squares: bool, workers: int = 1
+    values: FloatArray, mask: Mask, pixels: Pixels, *, squares: bool, rough: bool = False, workers: int = 1
 ) -> FloatArray:
     """Return Σ f and, if asked, Σ (f − f̄)² under a mask whose centre n // 2 is put on pixels.
 
@@ -80,6 +84,9 @@ def moments_under(
         Increasing along each axis; every combination of them is a place.
     squares : bool
         Whether Σ (f − f̄)² is wanted too. It is 0 where nothing varies.
+    rough : bool
+        Whether single precision will do for more than `FEW` pixels: wherever the variance is no less than
+        `SINGLE` of the largest nearby.
     workers : int
         Threads; the result does not depend on it.
 
@@ -90,14 +97,14 @@ def moments_under(
     few = np.prod([len(axis) for axis in pixels]) <= FEW
     if few:
         return _directly(values, mask, pixels, squares)
-    return _in_tiles(values, mask, pixels, squares, workers)
+    return _in_tiles(values, mask, pixels, squares, rough, workers)
 
 
 def _directly(values: FloatArray, mask: Mask, pixels: Pixels, squares: bool) -> FloatArray:
     origin = [axis[0] - n // 2 for axis, n in zip(pixels, mask.shape, strict=True)]
     size = [axis[-1] - axis[0] + n for axis, n in zip(pixels, mask.shape, strict=True)]
     steps = [axis - axis[0] for axis in pixels]
-    powers, mean = _powers(window(values, origin, size), squares)
+    powers, mean = _powers(window(values, origin, size), squares, np.float64)
     slid = _slid(mask.shape, mask.tobytes(), tuple(steps[-1].tolist()))
     sums = np.empty((len(powers), *[len(axis) for axis in pixels]))
     for row in np.ndindex(*sums.shape[1:-1]):
@@ -116,27 +123,39 @@ def _slid(shape: tuple[int, ...], mask: bytes, steps: tuple[int, ...]) -> FloatA
     return slid.reshape(-1, len(steps))
 
 
-def _in_tiles(values: FloatArray, mask: Mask, pixels: Pixels, squares: bool, workers: int) -> FloatArray:
-    stride = _stride(pixels[0]) if mask.ndim > 1 else 1
+def _in_tiles(
+    values: FloatArray, mask: Mask, pixels: Pixels, squares: bool, rough: bool, workers: int
+) -> FloatArray:
+    stride, count = _stride(pixels[0]) if mask.ndim > 1 else 1, int(mask.sum())
     least = [
         min(max(TILE, 4 * b), int(axis[-1] - axis[0]) + b) for axis, b in zip(pixels, mask.shape, strict=True)
     ]
     size = (stride * fourier.fast_length(-(-least[0] // stride)), *map(fourier.fast_length, least[1:]))
     probe = np.conj(fourier.forward_stack(mask.astype(np.float64), size))
+    probes = {kind: probe.astype(np.result_type(kind, np.complex64)) for kind in (np.float32, np.float64)}
     sums = np.empty((1 + squares, *[len(axis) for axis in pixels]))
 
     def search(region: tuple[slice, ...]) -> None:
         here = [axis[part] for axis, part in zip(pixels, region, strict=True)]
         origin = [axis[0] - b // 2 for axis, b in zip(here, mask.shape, strict=True)]
-        powers, mean = _powers(window(values, origin, size), squares)
-        spectra = fourier.forward_stack(powers, size) * probe
-        if stride > 1:
-            # Folding a spectrum on itself samples its inverse: rows between the wanted ones cost nothing.
-            spectra = spectra.reshape(len(powers), stride, -1, *spectra.shape[2:]).mean(axis=1)
-        maps = fourier.inverse(spectra, (size[0] // stride, *size[1:]))
         steps = [(axis - axis[0]) // s for axis, s in zip(here, [stride] + [1] * mask.ndim, strict=False)]
-        found = np.stack([m[np.ix_(*steps)] for m in maps])
-        sums[(slice(None), *region)] = _about_the_mean(found, mean, int(mask.sum()))
+        tile = window(values, origin, size)
+
+        def slid(precision: type[np.floating[Any]]) -> FloatArray:
+            powers, mean = _powers(tile, squares, precision)
+            spectra = fourier.forward_stack(powers, size)
+            spectra *= probes[precision]
+            if stride > 1:
+                # Folding a spectrum on itself samples its inverse: rows between the wanted ones cost nothing.
+                spectra = spectra.reshape(len(powers), stride, -1, *spectra.shape[2:]).mean(axis=1)
+            maps = fourier.inverse(spectra, (size[0] // stride, *size[1:]))
+            found = maps[(slice(None), *np.ix_(*steps))].astype(np.float64)
+            return _about_the_mean(found, mean, count)
+
+        found = slid(np.float32 if rough else np.float64)
+        if rough and squares and found[1].min() < SINGLE * found[1].max():
+            found = slid(np.float64)
+        sums[(slice(None), *region)] = found
 
     regions = itertools.product(
         *[_parts(axis, s - b + 1) for axis, s, b in zip(pixels, size, mask.shape, strict=True)]
@@ -162,11 +181,14 @@ def _parts(axis: npt.NDArray[np.intp], reach: int) -> list[slice]:
     return parts
 
 
-def _powers(values: FloatArray, squares: bool) -> tuple[FloatArray, float]:
+def _powers(values: FloatArray, squares: bool, precision: npt.DTypeLike) -> tuple[FloatArray, float]:
     """Return f less its mean, and its square: a large constant would cost the square its precision."""
     mean = float(values.mean(dtype=np.float64))
-    centred = values - np.float64(mean)
-    return np.stack([centred, centred**2] if squares else [centred]), mean
+    powers = np.empty((1 + squares, *values.shape), precision)
+    np.subtract(values, np.float64(mean), out=powers[0], casting="same_kind")
+    if squares:
+        np.square(powers[0], out=powers[1])
+    return powers, mean
 
 
 def _about_the_mean(sums: FloatArray, mean: float, count: int) -> FloatArray:

@@ -34,6 +34,17 @@ def template_mask(
     return np.asarray(sum(squares) <= limit**2)
 
 
+def around(mask: Mask) -> tuple[slice, ...]:
+    """Return the smallest part of a box that holds a mask and has the centre n // 2 of the box as its own."""
+    parts = []
+    for axis, n in enumerate(mask.shape):
+        taken = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
+        half = int(np.abs(taken - n // 2).max(initial=0))
+        # An even box reaches one pixel further on one side.
+        parts.append(slice(n // 2 - half, n // 2 + half + 1) if half < (n + 1) // 2 else slice(n))
+    return tuple(parts)
+
+
 def masked_standard(templates: FloatArray, mask: Mask) -> FloatArray:
     """Make templates zero-mean and unit-energy under a mask and zero outside it.
 
@@ -60,12 +71,14 @@ class LocalSums:
     ----------
     padded : array
         Zero-mean image.
+    rough : bool
+        Whether single precision will do where many are asked for at once, see `moments_under`.
     workers : int
         Threads; no sum depends on it.
     """
 
-    def __init__(self, padded: FloatArray, *, workers: int = 1) -> None:
-        self._padded, self._workers = padded, workers
+    def __init__(self, padded: FloatArray, *, rough: bool = False, workers: int = 1) -> None:
+        self._padded, self._rough, self._workers = padded, rough, workers
 
     def sums(self, mask: Mask) -> OnDemand:
         """Return Σ f under a mask whose centre n // 2 is put on every place."""
@@ -79,9 +92,11 @@ class LocalSums:
         return OnDemand(shape, lambda at: moments(at)[0]), OnDemand(shape, lambda at: np.sqrt(moments(at)[1]))
 
     def _moments(self, mask: Mask, *, squares: bool) -> Callable[[Pixels], FloatArray]:
-        return remembered(
-            lambda pixels: moments_under(self._padded, mask, pixels, squares=squares, workers=self._workers)
-        )
+        def moments(pixels: Pixels) -> FloatArray:
+            how = {"squares": squares, "rough": self._rough}
+            return moments_under(self._padded, mask, pixels, **how, workers=self._workers)
+
+        return remembered(moments)
 
 
 def ratio(products: FloatArray, norm: FloatArray) -> FloatArray:

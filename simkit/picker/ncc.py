@@ -8,7 +8,7 @@ import numpy as np
 
 from simkit.core.grid import FloatArray
 from simkit.correlation.bank import TemplateBank
-from simkit.correlation.normalised import LocalSums, masked_standard, template_mask
+from simkit.correlation.normalised import LocalSums, around, masked_standard, template_mask
 from simkit.correlation.padding import Frame
 from simkit.correlation.refinement import Field, Probe
 from simkit.correlation.whitening import white
@@ -44,9 +44,12 @@ class Ncc(TemplateSearch):
     def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
         """See `TemplateSearch.prepare`."""
         field = Field(frame, frame.pad(image), white)
-        local = LocalSums(field.values, workers=sight.workers)
+        local = LocalSums(field.values, rough=self.search == "coarse", workers=sight.workers)
         return field, [self._probe(bank, local) for bank in sight.banks]
 
     def _probe(self, bank: TemplateBank, local: LocalSums) -> Probe:
         mask = template_mask(bank.grid.shape, self.mask, bank.support / bank.pixel_size)
-        return Probe(bank, masked_standard(bank.images, mask), mask, *local.sums_and_norm(mask))
+        # What is not compared with the image need not be looked at.
+        part = around(mask)
+        mask, views = mask[part], bank.images[(slice(None), *part)]
+        return Probe(bank, masked_standard(views, mask), mask, *local.sums_and_norm(mask))

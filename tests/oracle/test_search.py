@@ -11,7 +11,7 @@ from scipy.spatial import KDTree
 from simkit.core import fourier
 from simkit.core.grid import Grid
 from simkit.correlation.bank import TemplateBank, standardised
-from simkit.correlation.normalised import LocalSums, template_mask
+from simkit.correlation.normalised import LocalSums, around, template_mask
 from simkit.correlation.padding import UNIT, Frame
 from simkit.correlation.refinement import Field, boxed_probes, exact_scores
 from simkit.correlation.search import scan
@@ -226,6 +226,36 @@ def test_sums_under_a_mask_are_sums(shape: tuple[int, ...], box: tuple[int, ...]
     dead = (10,) * len(box)
     assert norm[dead] == 0
     assert sums[dead] == pytest.approx(7 * mask.sum())
+
+
+@pytest.mark.parametrize("dead", [False, True])
+def test_rough_sums_are_as_exact_as_a_search_needs(dead: bool) -> None:
+    image = 50 + np.random.default_rng(4).standard_normal((90, 83))
+    image[40:43, 40:43] = 1e3  # a bright spot: squares near it differ by five orders of magnitude
+    if dead:
+        image[:20, :20] = 7
+    mask = template_mask((12, 9), "circle")
+    every = np.ix_(*[np.arange(n) for n in image.shape])
+    exact, rough = (LocalSums(image, rough=r).sums_and_norm(mask) for r in (False, True))
+    (sums, norm), (rough_sums, rough_norm) = ([part[every] for part in pair] for pair in (exact, rough))
+    # Single precision of a sum of 69 numbers up to 1e3; where that could be more than 1 % of the variance,
+    # double.
+    np.testing.assert_allclose(rough_sums, sums, atol=0.05)
+    np.testing.assert_allclose(rough_norm, norm, rtol=1e-2)
+    assert (norm == 0).any() == dead
+
+
+@pytest.mark.parametrize(("shape", "radius"), [((20, 21), 5.3), ((20, 21), 10), ((21,), 3), ((8, 8), None)])
+def test_what_a_mask_needs_of_its_box_has_the_same_centre(
+    shape: tuple[int, ...], radius: float | None
+) -> None:
+    mask = template_mask(shape, "circle", radius)
+    part = mask[around(mask)]
+    assert part.sum() == mask.sum()
+    from_centre = [np.argwhere(m) - [n // 2 for n in m.shape] for m in (mask, part)]
+    np.testing.assert_array_equal(*from_centre)
+    smallest = [2 * np.abs(axis).max() + 1 for axis in from_centre[0].T]
+    np.testing.assert_array_equal(part.shape, np.minimum(smallest, shape))
 
 
 def test_resampled_products_are_those_of_the_low_passed_image() -> None:
