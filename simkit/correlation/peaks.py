@@ -33,7 +33,7 @@ class Peak:
     view : int
         Which of its views is the nearest.
     covariance : array, shape (ndim + 1, ndim + 1), or None
-        Of position (Å) and angle (radians, last); NaN where an angle means nothing, None where all is unknown.
+        Of position (Å) and angle (radians, last): NaN where a turn means nothing; None where all is unknown.
     """
 
     position: FloatArray

@@ -60,7 +60,7 @@ def uncertainties(
 
 
 def _own(covariance: FloatArray, period: float) -> FloatArray:
-    """Return σ_y, σ_x (Å) and σ_ψ (°) of one covariance of positions (Å) and angle, searched over a period."""
+    """Return σ_y, σ_x (Å) and σ_ψ (°) of a covariance of position (Å) and angle, searched over a period."""
     sigma = np.full(3, np.nan)
     deviation = np.sqrt(np.diag(covariance))
     sigma[3 - len(deviation) :] = deviation
