@@ -144,10 +144,7 @@ def compare(
     particles favour neither.
     """
     pairs = [(a, b) for a, b in combinations(tallies, 2) if np.array_equal(a.asked_for, b.asked_for)]
-    intervals = [
-        interval(_side_by_side(a, b), _difference, seed=seed, resamples=resamples, level=level)
-        for a, b in pairs
-    ]
+    intervals = [difference_interval(a, b, seed=seed, resamples=resamples, level=level) for a, b in pairs]
     tests = [sign_flip(a.sums, b.sums, _rates, seed=seed) for a, b in pairs]
     corrected = {m: holm([test.get(m, np.nan) for test in tests]).tolist() for m in METRICS}
     return tuple(
@@ -155,6 +152,13 @@ def compare(
         for metric in METRICS
         for i, (a, b) in enumerate(pairs)
     )
+
+
+def difference_interval(
+    a: Tally, b: Tally, *, seed: int, resamples: int = 2000, level: float = 0.95
+) -> dict[str, tuple[float, float]]:
+    """Return metric → interval of the difference a − b of two pickers in the same clusters; see `compare`."""
+    return interval(_side_by_side(a, b), _difference, seed=seed, resamples=resamples, level=level)
 
 
 def _comparison(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from simkit.core.errors import ScenarioError
 from simkit.scenario.loading import Draft
@@ -12,8 +13,10 @@ from simkit.scenario.spec import Scenario
 from simkit.scenario.sweep import Sweep, Until
 from simkit.sweeps.cells import Cell, expand, validated
 from simkit.sweeps.completion import Case, Manner, Progress, Tell, complete
+from simkit.sweeps.crossing import ends, find
 from simkit.sweeps.executors import Executor
 from simkit.sweeps.gathering import gather
+from simkit.sweeps.replication import replicate
 from simkit.sweeps.results import SweepResult
 from simkit.sweeps.store import Store
 
@@ -29,7 +32,7 @@ class Plan:
     scenario : Scenario
         With its sweep.
     cells : tuple of Cell
-        All combinations.
+        All combinations; of a search along an axis, those of both its ends.
     warnings : tuple of Problem
         What is doubtful in the scenario.
     """
@@ -100,7 +103,7 @@ def plan(draft: Draft) -> Plan:
     with locating(loaded.source):
         sweep = sweep_of(loaded.scenario)
         replicates = first_replicates(loaded.scenario)
-        cells = expand(sweep)
+        cells = ends(sweep) if sweep.find else expand(sweep)
         made = Plan(draft, loaded.scenario, cells, loaded.warnings)
         made.cases(cells, replicates=replicates)
     return made
@@ -141,6 +144,20 @@ def run_sweep(
         complete(cases, store, executor, manner=manner, progress=progress, tell=tell)
         return cases
 
+    def settled(cells: Sequence[Cell]) -> list[Case]:
+        if isinstance(wanted, Until):
+            cases, told = replicate(cells, wanted, completed, store)
+            answers.extend(told)
+            return cases
+        return completed(cells, first_replicates(made.scenario))
+
     store.tidy()
-    cases = completed(made.cells, first_replicates(made.scenario))
-    return gather(made.scenario, made.cells, cases, store, seconds=progress.seconds)
+    wanted = made.sweep.replicates
+    answers: list[dict[str, Any]] = []
+    if made.sweep.find is None:
+        cells: Sequence[Cell] = made.cells
+        cases = settled(cells)
+    else:
+        cells, cases, found = find(made.sweep, settled, store)
+        answers = found
+    return gather(made.scenario, cells, cases, store, answers=answers, seconds=progress.seconds)
