@@ -10,7 +10,7 @@ from simkit.core.errors import ScenarioError
 from simkit.core.symmetry import is_cyclic
 from simkit.lattice.scattered import Scattered, most_that_fit
 from simkit.scenario.origin import origin
-from simkit.scenario.references import expectations, ignored, pickers, references, scored_classes
+from simkit.scenario.references import expectations, ignored, pickers, references, scored_classes, swept
 from simkit.scenario.spec import Scenario
 from simkit.template.specimen import SpecimenTemplate
 from simkit.template.volume import VolumeTemplate
@@ -39,6 +39,7 @@ def check(scenario: Scenario) -> list[ScenarioError]:
         pickers,
         _score,
         expectations,
+        swept,
     )
     return [error for rule in rules for error in rule(scenario)]
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from simkit.core import errors
 from simkit.core.errors import ScenarioError
-from simkit.scenario.expectation import Expectation
+from simkit.scenario.expectation import Bound, Expectation
 from simkit.scenario.messages import suggestion
 from simkit.scenario.spec import Scenario
+from simkit.scenario.sweep import Find, Until
 
 Errors = Iterator[ScenarioError]
 
@@ -67,6 +69,29 @@ def expectations(scenario: Scenario) -> Errors:
             yield ScenarioError(message, ("expect", i, "metric"))
         else:
             yield from _limits(expectation, known[expectation.metric], i)
+
+
+def swept(scenario: Scenario) -> Errors:
+    """Yield every picker, class or value that a sweep asks about and that there will not be."""
+    sweep = scenario.sweep
+    if sweep is None:
+        return
+    asked: list[tuple[Find | Until, tuple[str | None, ...], errors.Path]] = []
+    if sweep.find is not None:
+        asked.append((sweep.find, (sweep.find.overtakes,), ("sweep", "find")))
+    if isinstance(sweep.replicates, Until):
+        asked.append((sweep.replicates, (sweep.replicates.against,), ("sweep", "replicates")))
+    for what, others, path in asked:
+        for name in filter(None, others):
+            field = "overtakes" if isinstance(what, Find) else "against"
+            yield from _named(name, scenario.pickers, "pickers", (*path, field))
+        at = Expectation(picker=what.picker, class_=what.class_, metric=what.metric, at_least=Bound(value=0))
+        known = _known_values(scenario, at)
+        if isinstance(known, ScenarioError):
+            yield known.under(*path)
+        elif what.metric not in known:
+            message = f"no such value {what.metric!r}{suggestion(what.metric, list(known))}"
+            yield ScenarioError(message, (*path, "metric"))
 
 
 def _known_values(scenario: Scenario, expectation: Expectation) -> Mapping[str, str] | ScenarioError:

@@ -221,9 +221,8 @@ def excess_of(record: Mapping[str, Any], find: Find) -> tuple[float, float, floa
 
 
 def _difference(record: Mapping[str, Any], find: Find) -> tuple[float, float, float] | None:
-    values = [
-        record["pickers"][p].get(find.class_, {}).get(find.metric) for p in (find.picker, find.overtakes)
-    ]
+    both = (find.picker, find.overtakes)
+    values = [record["pickers"][name].get(find.class_, {}).get(find.metric) for name in both]
     if None in values:
         return None
     low = high = math.nan
