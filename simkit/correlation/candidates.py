@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,6 +78,7 @@ def best_peaks(
     low: float | None,
     reach: Sequence[float],
     may_stand: MayStand,
+    workers: int = 1,
 ) -> tuple[list[Peak], float]:
     """Keep the best peak of every close group: exactly those above a level, and what is below them.
 
@@ -91,6 +93,8 @@ def best_peaks(
         Å around each probe's peaks within which only the best stays.
     may_stand : callable
         ``may_stand(position, template)`` → whether there may be a peak (Å).
+    workers : int
+        Threads; the result does not depend on it.
 
     Returns
     -------
@@ -109,8 +113,14 @@ def best_peaks(
 
     slack = 2 * (found.grid.pixel_size + field.frame.image.pixel_size)
 
+    def threads(peak: Callable[[int], Peak | None], rows: Indices) -> list[Peak | None]:
+        with ThreadPoolExecutor(workers) as pool:
+            return list(pool.map(peak, rows.tolist()))
+
     def exact_above(floor: float) -> list[Peak]:
         rows = np.flatnonzero(bounds >= floor)
+        # Nearly all of these will be asked for, one by one: threads share them out before.
+        threads(functools.partial(work.exact, floor=floor), survivors[bounds[survivors] >= floor])
         return suppress_lazily(
             rough.position[rows],
             bounds[rows],
@@ -135,7 +145,7 @@ def best_peaks(
     rest = survivors[_gaps(rough.position[survivors], peaks) > slack]
     most, fewest = (_nth(rough.height[rest], n) for n in (MOST_BELOW, FEWEST_BELOW))
     lowest = min(max(low, most), fewest)
-    lower = [work.near(int(i), below=cut) for i in rest[rough.height[rest] >= lowest]]
+    lower = threads(functools.partial(work.near, below=cut), rest[rough.height[rest] >= lowest])
     everything = peaks + [p for p in lower if p is not None]
     return _apart(everything, reach)[: len(picks) + MOST_BELOW], cut
 
