@@ -16,9 +16,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.spatial import KDTree
 
 from simkit.core.grid import FloatArray
-from simkit.correlation.candidates import MayStand, best_peaks
+from simkit.correlation.candidates import MayStand, best_near, rough_peaks
 from simkit.correlation.joint import JointFit
 from simkit.correlation.models import Painter, Particle, Patch
 from simkit.correlation.peaks import Peak, suppress
@@ -26,12 +27,16 @@ from simkit.correlation.refinement import Field, Probe
 from simkit.correlation.rescan import Rescan, of_other_values
 from simkit.correlation.search import Scan
 
-TRIED = 0.6
-"""Share of the level from which a peak that is left is tried: a particle beside another one was partly taken
-out with it, and scores more once both are fitted."""
+TRIED = 0.4
+"""Share of the level from which a peak right beside a particle is looked at: most of it may have been taken
+out with the particle. At the template's diameter the share is 1."""
+
+PROMISING = 0.75
+"""Share of the level from which on a foretold score is worth a fit: one step of it errs on the low side."""
 
 MISFIT = 0.2
-"""Share of a particle's amplitude that what is left of it may reach where its template is not quite right."""
+"""Share of the amplitude of a particle beside it that another must have: so much a template that is not quite
+right may leave."""
 
 ROUNDS = 50
 """Most times that peaks are taken: of a crowd of so many in one place not even the last is missed."""
@@ -144,13 +149,19 @@ class Crowd:
         Of those that touch each other only the worst: without it the others may do.
         """
         scores = {n: self.fit.estimate(n).score for n in group}
-        weak = [n for n in group if scores[n] < level and n in self._fitted]
+        weak = [n for n in group if n in self._fitted and (scores[n] < level or self._is_misfit(n))]
         lost = [n for n in group if not self._may_be(n)]
         gone: list[int] = []
         for name in sorted({*weak, *lost, *self._too_close(scores)}, key=lambda n: scores[n]):
             if not gone or name not in self.fit.touching(gone):
                 gone.append(name)
         return gone
+
+    def _is_misfit(self, name: int) -> bool:
+        here, reach = self._position(name), self.reach[self.fit.particles[name].template]
+        beside = [n for n in self.fit.touching([name]) if np.linalg.norm(self._position(n) - here) < reach]
+        highest = max(self.fit.particles[n].amplitude for n in beside)
+        return self.fit.particles[name].amplitude < MISFIT * highest
 
     def _may_be(self, name: int) -> bool:
         return self._may_stand(self._position(name), self.fit.particles[name].template)
@@ -181,40 +192,44 @@ class Crowd:
 
     def _next(self, level: float) -> list[Peak]:
         """Return the peaks of what is left that look like particles before they are fitted."""
-        peaks = [peak for part in self.rescan.searched() for peak in self._left(part, TRIED * level)]
+        peaks = [peak for part in self.rescan.searched() for peak in self._left(part, level)]
         judged = [(self.fit.score_of(self._particle(peak)), peak) for peak in self._new(peaks)]
-        worth = [(score, peak) for score, peak in judged if score >= level]
+        worth = [(score, peak) for score, peak in judged if score >= PROMISING * level]
         if not worth:
             return []
         reach = self.reach[[peak.template for _, peak in worth]]
         kept = suppress(np.array([p.position for _, p in worth]), np.array([s for s, _ in worth]), reach)
         return [worth[i][1] for i in kept]
 
-    def _left(self, part: Scan, lowest: float) -> list[Peak]:
-        peaks, _ = best_peaks(
+    def _left(self, part: Scan, level: float) -> list[Peak]:
+        rough = rough_peaks(part)
+        if not self.fit.particles or not len(rough.position):
+            return []
+        tree = KDTree([self._position(name) for name in self.fit.particles])
+        share = tree.query(rough.position)[0] / self.reach.max()
+        looked_at = rough.height >= level * np.clip(share, TRIED, 1.0)
+        near = best_near(
             part,
             self.field,
             self.probes,
-            level=lambda scores: lowest,
-            low=None,
-            reach=self.closest.tolist(),
+            places=rough.position[looked_at],
+            radius=2 * part.grid.pixel_size,
+            low=TRIED * level,
             may_stand=self._may_stand,
         )
-        return peaks
+        return [peak for peak in near if peak is not None]
 
     def _new(self, peaks: Sequence[Peak]) -> list[Peak]:
-        """Return the peaks that are neither refused ones nor the misfit of particles beside them."""
+        """Return the peaks that stand apart from particles and from what was refused."""
         names = list(self.fit.particles)
         ndim = self.field.values.ndim
         places = np.array([self._position(name) for name in names]).reshape(-1, ndim)
-        amplitudes = np.array([self.fit.particles[name].amplitude for name in names])
         refused = np.array([peak.position for peak in self._refused]).reshape(-1, ndim)
         new = []
         for peak in peaks:
-            closest, reach = self.closest[peak.template], self.reach[peak.template]
+            closest = self.closest[peak.template]
             gaps = np.linalg.norm(places - peak.position, axis=1)
-            misfit = MISFIT * amplitudes[gaps < reach].max(initial=0.0)
             again = bool((np.linalg.norm(refused - peak.position, axis=1) < closest).any())
-            if not again and gaps.min(initial=np.inf) >= closest and peak.score >= misfit:
+            if not again and gaps.min(initial=np.inf) >= closest:
                 new.append(peak)
         return new

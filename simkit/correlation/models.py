@@ -122,12 +122,8 @@ class Painter:
         self._pedestals = [without_pedestal(p.kernels, p.mask)[1] for p in probes]
         boxes = {p.mask.shape for p in probes}
         self._weight = {box: _on_twice(field.weight, box, field.frame.image.pixel_size) for box in boxes}
-        same = field.noise is None or field.noise is field.weight
-        self._noise = (
-            self._weight
-            if same
-            else {box: _on_twice(field.noise, box, field.frame.image.pixel_size) for box in boxes}
-        )
+        noise = field.weight if field.noise is None else field.noise
+        self._noise = {box: _on_twice(noise, box, field.frame.image.pixel_size) for box in boxes}
 
     @property
     def reach(self) -> float:
@@ -218,7 +214,7 @@ def _with_slopes(still: FloatArray, shift: FloatArray) -> FloatArray:
     """Move a view (and its derivative in the angle, if there) and add the derivatives along the axes."""
     box = still.shape[1:]
     grid = Grid(box, 1.0)
-    moved = fourier.forward_stack(still, box) * fourier.phase_ramp(grid, shift)
+    moved = fourier.forward_stack(still, box) * fourier.phase_ramp(grid, shift.tolist())
     slopes = [fourier.zero_nyquist(-2j * np.pi * k * moved[0], box) for k in grid.frequencies()]
     return fourier.inverse(np.stack([moved[0], *slopes, *moved[1:]]), box)
 

@@ -24,9 +24,9 @@ class LinearSearch(TemplateSearch):
     """A search whose score of two particles is the sum of the scores of each."""
 
     overlaps: Literal["separate", "joint"] = "separate"
-    """separate: of close peaks only the best is picked. joint: each particle is taken out of the image, the next
-    one is found in what is left, and those that overlap are fitted at once; `min_distance` then only forbids
-    what cannot be told apart, by default where even that fit is half as sure of an amplitude as alone."""
+    """separate: of close peaks only the best is picked. joint: each particle is taken out of the image, the
+    next one is found in what is left, and those that overlap are fitted at once; `min_distance` then only
+    forbids what cannot be told apart, by default where that fit is half as sure of an amplitude as alone."""
 
     @model_validator(mode="after")
     def _on_no_lattice(self) -> Self:
