@@ -124,7 +124,11 @@ class SourceMap:
 
     def _written_at(self, path: Path) -> Path:
         above = next((path[:n] for n in range(len(path), 0, -1) if path[:n] in self.moved), ())
-        return (*self.moved[above], *path[len(above) :]) if above else path
+        if above:
+            return (*self.moved[above], *path[len(above) :])
+        # A mapping that is not in the file was made to hold what is written elsewhere.
+        made = [at for inside, at in self.moved.items() if inside[: len(path)] == path]
+        return made[0] if made and path not in self.keys else path
 
     def _listed(self, path: Path) -> Path:
         """Turn the `y` and `x` of a position that is written as a list into its indices."""
