@@ -44,10 +44,11 @@ class LinearSearch(TemplateSearch):
         low: float,
         reach: Sequence[float],
         may_stand: MayStand,
+        workers: int,
     ) -> tuple[list[Peak], float]:
         """See `TemplateSearch.peaks`."""
         peaks, cut = super().peaks(
-            found, field, probes, level=level, low=low, reach=reach, may_stand=may_stand
+            found, field, probes, level=level, low=low, reach=reach, may_stand=may_stand, workers=workers
         )
         if self.overlaps == "separate":
             return peaks, cut
@@ -65,6 +66,7 @@ class LinearSearch(TemplateSearch):
             low=low,
             reach=reach,
             may_stand=may_stand,
+            workers=workers,
         )
         everything = taken + [p for p in left if p.score < stop and _is_apart(p, taken, apart[p.template])]
         return everything, level(np.array([peak.score for peak in everything]))

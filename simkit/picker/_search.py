@@ -28,6 +28,7 @@ from simkit.correlation.refinement import Field, Probe
 from simkit.correlation.search import Scan, scan
 from simkit.correlation.whitening import NoiseSpectrum
 from simkit.picker._expectation import expected_above
+from simkit.picker._laws import ScoreLaw, score_laws
 from simkit.picker._marks import doubts, significance, spelled, uncertainties
 from simkit.picker._sites import Harvest, Search, at_sites
 from simkit.picker.base import Found, Picker, Sight
@@ -106,9 +107,12 @@ class TemplateSearch(Picker):
         low: float,
         reach: Sequence[float],
         may_stand: MayStand,
+        workers: int,
     ) -> tuple[list[Peak], float]:
         """Return the peaks of a scan, best first, and the lowest score of a pick: see `best_peaks`."""
-        return best_peaks(found, field, probes, level=level, low=low, reach=reach, may_stand=may_stand)
+        return best_peaks(
+            found, field, probes, level=level, low=low, reach=reach, may_stand=may_stand, workers=workers
+        )
 
     def pick(self, sight: Sight) -> Found:
         """See `Picker.pick`."""
@@ -125,8 +129,10 @@ class TemplateSearch(Picker):
         field = replace(field, noise=self._noise(field, sight, allowed))
         probes = [replace(probe, moments=_moments(field, probe)) for probe in probes]
         lost_energy = self.lost_energy if self.search == "coarse" else 0.0
+        laws = score_laws(field, probes)
+        field = replace(field, noise_sd=max(law.sd for law in laws))
         found = scan(field, probes, lost_energy=lost_energy, workers=sight.workers)
-        above = self._expected_above(sight, field, probes, allowed, found.noise_sd)
+        above = self._expected_above(sight, field, probes, laws, allowed)
         may_stand = functools.partial(self._may_stand, sight, allowed)
         harvest = Harvest.anywhere(
             *self.peaks(
@@ -137,6 +143,7 @@ class TemplateSearch(Picker):
                 low=found.noise_sd * level_for(FALSE_CANDIDATES, above),
                 reach=self._reach(sight),
                 may_stand=may_stand,
+                workers=sight.workers,
             ),
             above,
         )
@@ -149,7 +156,7 @@ class TemplateSearch(Picker):
                 reach=self._reach(sight),
                 may_stand=may_stand,
                 allowed=float(allowed.mean()),
-                count=lambda r: self._expected_above(sight, field, probes, allowed, found.noise_sd, r),
+                count=lambda r: self._expected_above(sight, field, probes, laws, allowed, r),
                 level=lambda s, above: self.threshold.level(SearchStatistics(s, found.noise_sd, above)),
             )
             harvest = at_sites(harvest, search)
@@ -189,19 +196,20 @@ class TemplateSearch(Picker):
         sight: Sight,
         field: Field,
         probes: Sequence[Probe],
+        laws: Sequence[ScoreLaw],
         allowed: FloatArray,
-        noise_sd: float,
         reach: float | None = None,
     ) -> Callable[[float], float]:
         exclude = self.border == "exclude"
         return expected_above(
             field,
             probes,
+            laws,
             by=self.threshold.counting,
             reach=self._reach(sight) if reach is None else [reach] * len(probes),
             insets=[bank.support if exclude else 0.0 for bank in sight.banks],
             allowed=float(allowed.mean()),
-            noise_sd=noise_sd,
+            noise_sd=max(law.sd for law in laws),
         )
 
     def _noise(self, field: Field, sight: Sight, allowed: FloatArray) -> NoiseSpectrum:
