@@ -13,6 +13,7 @@ from simkit.engine.appearance import noise_spectrum
 from simkit.engine.archive import survey
 from simkit.engine.ceiling import LatticeCeiling, SpeciesCeiling, ceiling_of
 from simkit.engine.memory import estimate
+from simkit.engine.mismatch import kept_by_templates
 from simkit.engine.operating import operating_point, recall_above_level
 from simkit.engine.realisation import realise, resolved_noise, simulation_grid, truth_of
 from simkit.engine.simulation import total_gain
@@ -52,6 +53,8 @@ def explain(scenario: Scenario, *, workers: int = 1) -> list[Section]:
         if scenario.noise:
             sections.append(Section("Noise", _noise(scenario)))
         sections.append(Section("Cost", [("memory", f"the run {estimate(scenario, workers).text}")]))
+    if scenario.simulates and (kept := kept_by_templates(scenario)):
+        sections.append(Section("Templates", [(name, f"keeps {k:.3g} of d′") for name, k in kept.items()]))
     if scenario.pickers:
         sections.append(Section("Pickers", _pickers(scenario)))
     return sections

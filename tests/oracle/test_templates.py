@@ -13,6 +13,7 @@ from simkit.core.errors import ScenarioError
 from simkit.core.grid import FloatArray, Grid
 from simkit.correlation.bank import standardised
 from simkit.io.mrc import write_mrc
+from simkit.psf.ctf import Ctf
 from simkit.shape.base import draw
 from simkit.shape.disk import Disk
 from simkit.shape.gaussian import Gaussian
@@ -134,6 +135,71 @@ def test_optics_can_be_left_out() -> None:
     assert np.allclose(bare, views(SpecimenTemplate(of="a"), around(species={"a": subject()})))
     seen = views(ShapesTemplate(shapes=spot_shapes(), optics="scenario"), where, np.zeros(1))[0]
     assert seen[seen.shape[0] // 2 - 5, seen.shape[1] // 2 + 1] < 0  # underfocused: the density is dark
+
+
+# Templates that are wrong in a stated way ---------------------------------------------------------
+
+
+def test_a_low_passed_template_is_the_wider_gaussian() -> None:
+    # Half of the amplitude at 1/d is a Gaussian of σ = d √(ln 2 / 2π²): variances add, the integral stays.
+    resolution = 20.0
+    spread = SIGMA**2 + resolution**2 * np.log(2) / (2 * np.pi**2)
+    one = ShapesTemplate(shapes=(Gaussian(sigma=SIGMA),), contrast="bright", lowpass=resolution)
+    view = views(one, around(), np.zeros(1))[0]
+    y, x = box(view).offsets()
+    expected = SIGMA**2 / spread * np.exp(-(y**2 + x**2) / (2 * spread))
+    assert np.allclose(view, expected, atol=1e-4)  # of a Gaussian cut off at 5 σ, as drawn
+
+
+def test_a_low_pass_halves_the_spectrum_at_its_resolution() -> None:
+    # 40 Å: with fringes and all, in a box large enough that nothing wraps; both are cut to the smaller one.
+    lens = Optics(fringes, support=60.0)
+    where = around(optics=lens, species={"a": subject()})
+    sharp, smooth = (views(SpecimenTemplate(of="a", lowpass=d), where, np.zeros(1))[0] for d in (None, 40.0))
+    wide = Grid((400, 400), PIXEL)
+    plain, filtered = (fourier.forward(np.pad(v, [(0, 400 - n) for n in v.shape])) for v in (sharp, smooth))
+    # Frequency 20 of 800 Å is 1/40 Å.
+    assert abs(filtered[0, 20] / plain[0, 20]) == pytest.approx(0.5, rel=2e-3)
+    assert wide.frequency_radius()[0, 20] == pytest.approx(1 / 40)
+
+
+@pytest.mark.parametrize("scale", [0.9, 1.0, 1.07])
+def test_a_scaled_template_is_that_of_the_scaled_particle(scale: float) -> None:
+    lens = Optics(fringes, support=60.0)
+    where = around(optics=lens, species={"a": subject()})
+    ours, support = SpecimenTemplate(of="a", scale=scale).images(ANGLES, [None] * len(ANGLES), where)
+    larger = tuple(
+        Gaussian(sigma=scale * SIGMA, centre={"y": scale * v, "x": scale * u}, weight=w) for v, u, w in SPOTS
+    )
+    drawn = Subject(lambda grid, angles, _: (draw(larger, grid, angle=a) for a in angles), scale * 30.0, "C1")
+    expected = views(SpecimenTemplate(of="b"), around(optics=lens, species={"b": drawn}))
+    assert support == pytest.approx(scale * 30.0)
+    # Only the height differs, which no search minds; a Gaussian's energy beyond Nyquist is 1e-13.
+    assert np.allclose(standardised(ours), standardised(expected), atol=1e-9)
+
+
+def test_a_defocused_template_is_that_of_the_defocused_lens() -> None:
+    def lens(defocus: float) -> Optics:
+        member = Ctf(voltage=300, defocus=defocus, spherical_aberration=2.7e7, amplitude_contrast=0.1)
+        return Optics(member.transfer, member.support(IMAGE), lambda error: lens(defocus + error))
+
+    species = {"a": subject()}
+    ours = views(SpecimenTemplate(of="a", defocus_error=3000.0), around(optics=lens(8000), species=species))
+    expected = views(SpecimenTemplate(of="a"), around(optics=lens(11000), species=species))
+    assert np.array_equal(ours, expected)
+    right = views(SpecimenTemplate(of="a"), around(optics=lens(8000), species=species))
+    assert right.shape != ours.shape or not np.allclose(right, ours, atol=1e-3)
+
+
+def test_without_focus_none_is_wrong() -> None:
+    with pytest.raises(ValidationError, match="without optics there is no focus"):
+        SpecimenTemplate(of="a", optics="none", contrast="bright", defocus_error=100.0)
+    for optics in (None, Optics(fringes, support=60.0)):
+        with pytest.raises(ScenarioError, match="no focus") as caught:
+            SpecimenTemplate(of="a", defocus_error=100.0).bank(
+                "t", around(optics=optics, species={"a": subject()})
+            )
+        assert caught.value.path == ("defocus_error",)
 
 
 def test_contrast_is_said_exactly_once() -> None:
