@@ -44,11 +44,10 @@ class LinearSearch(TemplateSearch):
         low: float,
         reach: Sequence[float],
         may_stand: MayStand,
-        workers: int,
     ) -> tuple[list[Peak], float]:
         """See `TemplateSearch.peaks`."""
         peaks, cut = super().peaks(
-            found, field, probes, level=level, low=low, reach=reach, may_stand=may_stand, workers=workers
+            found, field, probes, level=level, low=low, reach=reach, may_stand=may_stand
         )
         if self.overlaps == "separate":
             return peaks, cut
@@ -66,7 +65,6 @@ class LinearSearch(TemplateSearch):
             low=low,
             reach=reach,
             may_stand=may_stand,
-            workers=workers,
         )
         everything = taken + [p for p in left if p.score < stop and _is_apart(p, taken, apart[p.template])]
         return everything, level(np.array([peak.score for peak in everything]))

@@ -107,12 +107,9 @@ class TemplateSearch(Picker):
         low: float,
         reach: Sequence[float],
         may_stand: MayStand,
-        workers: int,
     ) -> tuple[list[Peak], float]:
         """Return the peaks of a scan, best first, and the lowest score of a pick: see `best_peaks`."""
-        return best_peaks(
-            found, field, probes, level=level, low=low, reach=reach, may_stand=may_stand, workers=workers
-        )
+        return best_peaks(found, field, probes, level=level, low=low, reach=reach, may_stand=may_stand)
 
     def pick(self, sight: Sight) -> Found:
         """See `Picker.pick`."""
