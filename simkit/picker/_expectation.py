@@ -4,25 +4,93 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr
 
 from simkit.core import fourier
-from simkit.core.grid import FloatArray
-from simkit.correlation.noise_estimate import estimated_spectrum
+from simkit.core.grid import FloatArray, Grid
 from simkit.correlation.refinement import Field, Probe
 from simkit.correlation.whitening import NoiseSpectrum
 from simkit.picker._calibration import Views, calibrate, neighbourhood, saturated
+from simkit.picker._laws import FEW_VIEWS, ScoreLaw
 from simkit.threshold.base import Counting
 
-FEW_VIEWS = 8
-"""Views of a template whose loss at the image's border stands for that of all."""
+
+@dataclass(frozen=True, eq=False)
+class Sought:
+    """One template, and where and above what it is looked for.
+
+    Attributes
+    ----------
+    views : Views
+        All its views.
+    law : ScoreLaw
+        Of its scores in noise.
+    moments : array, shape (n_views, d, d)
+        See `random_field.spectral_moments`.
+    extent : tuple of float
+        Å of the image along each axis, less what may hold no pick.
+    border : array or None
+        See `_shares_inside`; None where the border of the image takes nothing from a score.
+    allowed : float
+        Share of the image in which there may be picks.
+    """
+
+    views: Views
+    law: ScoreLaw
+    moments: FloatArray
+    extent: tuple[float, ...]
+    border: FloatArray | None
+    allowed: float
+
+    def peaks_above(self, score: float) -> float:
+        """Return what the closed form expects of peaks above a score."""
+        level = self.law.level(score)
+        lost = _lost_at_border(self.border, level) * self.views.pixel_size if self.border is not None else 0.0
+        area = self.allowed * math.prod(max(length - 2 * lost, 0.0) for length in self.extent)
+        return self.views.peaks_above(level, self.law.steepness(level) * self.moments, area)
+
+
+@dataclass(frozen=True, eq=False)
+class Expectation:
+    """Expected number of false picks per image of a search, as a function of the level.
+
+    Attributes
+    ----------
+    sought : sequence of Sought
+        All templates.
+    noise_sd : float
+        Unit of the levels, in the picker's own scale.
+    factor : callable
+        Level in standard deviations → picks for every peak that the closed form expects.
+    area, around : float
+        Of the image and of a pick's neighbourhood, Å^ndim.
+    """
+
+    sought: Sequence[Sought]
+    noise_sd: float
+    factor: Callable[[float], float]
+    area: float
+    around: float
+
+    def __call__(self, u: float) -> float:
+        """Return how many false picks are expected above u `noise_sd`."""
+        score = u * self.noise_sd
+        peaks = sum(self.factor(s.law.level(score)) * s.peaks_above(score) for s in self.sought)
+        return saturated(peaks, area=self.area, around=self.around)
+
+    def alone(self, templates: Sequence[int]) -> Expectation:
+        """Return the expectation of a search for some of the templates only."""
+        some = [self.sought[i] for i in templates]
+        return Expectation(some, self.noise_sd, _measured(some), self.area, self.around)
 
 
 def expected_above(
     field: Field,
     probes: Sequence[Probe],
+    laws: Sequence[ScoreLaw],
     *,
     by: Counting,
     reach: Sequence[float],
@@ -36,6 +104,8 @@ def expected_above(
     ----------
     field, probes
         What is searched, and for what.
+    laws : sequence of ScoreLaw
+        Of every probe's scores.
     by : {"measured", "closed_form", "independent_pixels"}
         See `Counting`.
     reach : sequence of float
@@ -45,37 +115,43 @@ def expected_above(
     allowed : float
         Share of the image in which there may be picks.
     noise_sd : float
-        Standard deviation of the score at one place and angle; 0 if there is no noise.
+        Unit of u in the score's own scale; 0 if there is no noise.
     """
     image = field.frame.image
     if by == "independent_pixels":
         scores = allowed * image.size * sum(len(p.kernels) for p in probes)
         return lambda u: float(scores * ndtr(-u))
-    noise = field.noise_spectrum or _own_spectrum(field, probes)
-    sought = [_views(probe, distance) for probe, distance in zip(probes, reach, strict=True)]
-    moments = [views.moments(noise) for views in sought]
-    if by == "closed_form":
-        area = allowed * image.area
-        return lambda u: sum(v.peaks_above(u, m, area) for v, m in zip(sought, moments, strict=True))
-    factor = calibrate(sought, noise)
-    borders = [
-        None if p.norm is not None or inset > 0 else _shares_inside(v, noise)
-        for p, v, inset in zip(probes, sought, insets, strict=True)
+    sought = [
+        _sought(field, probe, law, distance, inset, allowed, cut=by == "measured" and inset <= 0)
+        for probe, law, distance, inset in zip(probes, laws, reach, insets, strict=True)
     ]
-    normalised = any(p.norm is not None for p in probes)
-    around = neighbourhood(min(reach), image.ndim)
+    if by == "closed_form":
+        return lambda u: sum(s.peaks_above(u * noise_sd) for s in sought)
+    everywhere = max(allowed * image.area, 1e-9)
+    return Expectation(sought, noise_sd, _measured(sought), everywhere, neighbourhood(min(reach), image.ndim))
 
-    def above(u: float) -> float:
-        level = _gaussian_level(u, noise_sd) if normalised else u
-        peaks = 0.0
-        for views, moment, border, inset in zip(sought, moments, borders, insets, strict=True):
-            lost = inset if border is None else _lost_at_border(border, level) * image.pixel_size
-            area = math.prod(max(length - 2 * lost, 0.0) for length in image.extent)
-            peaks += views.peaks_above(level, moment, allowed * area)
-        everywhere = max(allowed * image.area, 1e-9)
-        return saturated(factor(level) * peaks, area=everywhere, around=around)
 
-    return above
+def _measured(sought: Sequence[Sought]) -> Callable[[float], float]:
+    def divided(grid: Grid) -> FloatArray:
+        return np.exp(np.mean([np.log(s.law.divided(grid)) for s in sought], axis=0))
+
+    same = all(s.law.divided is sought[0].law.divided for s in sought)
+    return calibrate([s.views for s in sought], sought[0].law.divided if same else divided)
+
+
+def _sought(
+    field: Field, probe: Probe, law: ScoreLaw, reach: float, inset: float, allowed: float, *, cut: bool
+) -> Sought:
+    views, image = _views(probe, reach), field.frame.image
+    return Sought(
+        views=views,
+        law=law,
+        moments=views.moments(law.divided),
+        extent=tuple(max(length - 2 * inset, 0.0) for length in image.extent),
+        # A coefficient is divided by what is left of it.
+        border=_shares_inside(views, law.divided) if cut and probe.norm is None else None,
+        allowed=allowed,
+    )
 
 
 def _views(probe: Probe, reach: float) -> Views:
@@ -87,14 +163,6 @@ def _views(probe: Probe, reach: float) -> Views:
         angle_range=math.radians(bank.period) if bank.step else 0.0,
         reach=reach,
     )
-
-
-def _own_spectrum(field: Field, probes: Sequence[Probe]) -> NoiseSpectrum:
-    """Return what to divide by where nothing was divided out: the field's noise then counts as it is."""
-    image = field.frame.cut(field.values)
-    banks = [probe.bank for probe in probes]
-    spectrum = estimated_spectrum(image, field.frame.image, banks, valid=np.ones(image.shape, bool))
-    return lambda grid: 1 / spectrum(grid)
 
 
 def _shares_inside(views: Views, noise: NoiseSpectrum) -> FloatArray:
@@ -124,12 +192,3 @@ def _lost_at_border(shares: FloatArray, u: float) -> float:
     # A score of variance e above u is as rare as one of unit variance above u / √e.
     kept = np.exp(-(u**2) / 2 * (1 / shares - 1))
     return float((1 - kept).mean(axis=0).sum())
-
-
-def _gaussian_level(u: float, noise_sd: float) -> float:
-    """Return the level that Gaussian scores exceed as seldom as a correlation coefficient of noise exceeds u.
-
-    A coefficient r of n independent pixels has a density (1 − r²)^((n−4)/2), a standard deviation of 1/√n.
-    """
-    r = min(u * noise_sd, 1 - 1e-9)
-    return math.sqrt(-math.log1p(-(r**2))) / noise_sd if noise_sd > 0 else u
