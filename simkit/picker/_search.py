@@ -140,7 +140,6 @@ class TemplateSearch(Picker):
                 low=found.noise_sd * level_for(FALSE_CANDIDATES, above),
                 reach=self._reach(sight),
                 may_stand=may_stand,
-                workers=sight.workers,
             ),
             above,
         )
