@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from simkit.core import fourier
 from simkit.core.grid import Grid
 from simkit.correlation.bank import TemplateBank, standardised
 from simkit.correlation.noise_estimate import estimated_spectrum
 from simkit.correlation.rings import Rings
+from simkit.correlation.whitening import unit_noise, whitened
 
 Law = Callable[[Grid], np.ndarray]
 
@@ -103,18 +105,47 @@ def test_particles_on_a_third_of_the_area_hardly_move_it(law: Law, d_prime: floa
     assert energy(bank(side), estimate) / energy(bank(side), law) == pytest.approx(1.0, abs=0.06)
 
 
+def of_everything(image: np.ndarray) -> Law:
+    """The mean power of each ring, Bragg spots and all: what whitens a crystal away."""
+    grid = Grid(image.shape, 1.0)
+    bins = np.rint(grid.frequency_radius() * 512).astype(int)
+    power = fourier.power(fourier.forward(image - image.mean())) / grid.size
+    mean = np.bincount(bins.ravel(), power.ravel()) / np.bincount(bins.ravel())
+    return lambda g: np.interp(g.frequency_radius() * 512, np.arange(len(mean))[1:], mean[1:])
+
+
+def separation(image: np.ndarray, own: TemplateBank, spectrum: Law, sites: np.ndarray) -> float:
+    """How far the scores at the sites of a crystal stand above those between them, in standard deviations."""
+    grid = Grid(image.shape, 1.0)
+    values, weight = whitened(image - image.mean(), grid, spectrum)
+    kernel = fourier.forward_stack(unit_noise(own.images, weight), grid.shape)[0]
+    scores = fourier.inverse(fourier.forward(values) * np.conj(kernel), grid.shape)
+    # Sites are those of the corners of copies and of the template alike; the rim is left out.
+    inner = np.s_[40:-40, 40:-40]
+    away = np.ones(grid.shape, bool)
+    away[tuple(np.rint(sites).astype(int).T)] = False
+    distance = ndimage.distance_transform_edt(away)
+    peaks, between = scores[inner][~away[inner]], scores[inner][(distance > 12)[inner]]
+    return float((peaks.mean() - between.mean()) / between.std())
+
+
+@pytest.mark.parametrize("law", [white, steep])
 @pytest.mark.parametrize("d_prime", [5.0, 20.0])
-def test_a_crystal_that_fills_the_field_is_not_whitened_away(d_prime: float) -> None:
+def test_a_crystal_that_fills_the_field_is_not_whitened_away(law: Law, d_prime: float) -> None:
     side, shape = 31, (512, 512)
     turn = np.deg2rad(12)
     basis = 30 * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     sites = np.stack(np.meshgrid(*[np.arange(-40, 40)] * 2), axis=-1).reshape(-1, 2) @ basis
-    image = with_copies(
-        noise(shape, white, 3), side, sites[((sites >= 0) & (sites < 511)).all(axis=1)], d_prime, white
-    )
-    estimate = estimated_spectrum(image - image.mean(), Grid(shape, 1.0), [bank(side)])
+    sites = sites[((sites >= 0) & (sites < 511)).all(axis=1)]
+    own = bank(side)
+    image = with_copies(noise(shape, law, 3), side, sites, d_prime, law)
+    estimate = estimated_spectrum(image - image.mean(), Grid(shape, 1.0), [own])
     # Height of a peak, relative to that of whoever knows the spectrum: within 10 %.
-    assert np.sqrt(energy(bank(side), estimate) / energy(bank(side), white)) == pytest.approx(1.0, abs=0.1)
+    assert np.sqrt(energy(own, estimate) / energy(own, law)) == pytest.approx(1.0, abs=0.1)
+    # And how far peaks stand out of what is between them; whitened by all that is there they lose a third.
+    told = separation(image, own, law, sites)
+    assert separation(image, own, estimate, sites) == pytest.approx(told, rel=0.1)
+    assert separation(image, own, of_everything(image), sites) < 0.7 * told
 
 
 def test_lines_ramps_and_dead_borders_do_not_move_it() -> None:
