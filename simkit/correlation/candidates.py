@@ -78,6 +78,7 @@ def best_peaks(
     low: float | None,
     reach: Sequence[float],
     may_stand: MayStand,
+    workers: int = 1,
 ) -> tuple[list[Peak], float]:
     """Keep the best peak of every close group: exactly those above a level, and what is below them.
 
@@ -92,6 +93,8 @@ def best_peaks(
         Å around each probe's peaks within which only the best stays.
     may_stand : callable
         ``may_stand(position, template)`` → whether there may be a peak (Å).
+    workers : int
+        Threads; the result does not depend on it.
 
     Returns
     -------
@@ -111,7 +114,7 @@ def best_peaks(
     slack = 2 * (found.grid.pixel_size + field.frame.image.pixel_size)
 
     def threads(peak: Callable[[int], Peak | None], rows: Indices) -> list[Peak | None]:
-        with ThreadPoolExecutor(found.workers) as pool:
+        with ThreadPoolExecutor(workers) as pool:
             return list(pool.map(peak, rows.tolist()))
 
     def exact_above(floor: float) -> list[Peak]:
