@@ -78,7 +78,6 @@ def best_peaks(
     low: float | None,
     reach: Sequence[float],
     may_stand: MayStand,
-    workers: int = 1,
 ) -> tuple[list[Peak], float]:
     """Keep the best peak of every close group: exactly those above a level, and what is below them.
 
@@ -93,8 +92,6 @@ def best_peaks(
         Å around each probe's peaks within which only the best stays.
     may_stand : callable
         ``may_stand(position, template)`` → whether there may be a peak (Å).
-    workers : int
-        Threads; the result does not depend on it.
 
     Returns
     -------
@@ -114,7 +111,7 @@ def best_peaks(
     slack = 2 * (found.grid.pixel_size + field.frame.image.pixel_size)
 
     def threads(peak: Callable[[int], Peak | None], rows: Indices) -> list[Peak | None]:
-        with ThreadPoolExecutor(workers) as pool:
+        with ThreadPoolExecutor(found.workers) as pool:
             return list(pool.map(peak, rows.tolist()))
 
     def exact_above(floor: float) -> list[Peak]:

@@ -49,6 +49,8 @@ class Scan:
         Standard deviation of a score at one place and angle; of several templates the largest.
     lost_energy : float
         Largest share of any view's energy that the search did not see.
+    workers : int
+        Threads, for what follows too.
     """
 
     best: FloatArray
@@ -59,6 +61,7 @@ class Scan:
     banks: tuple[SteeredBank, ...]
     noise_sd: float
     lost_energy: float
+    workers: int = 1
 
 
 def scan(field: Field, probes: Sequence[Probe], *, lost_energy: float, workers: int = 1) -> Scan:
@@ -98,7 +101,7 @@ def scan(field: Field, probes: Sequence[Probe], *, lost_energy: float, workers: 
         spreads.append(robust_sd(first) if field.noise_sd is None else field.noise_sd)
     origin = tuple((a * step - frame.before) * frame.image.pixel_size for a in start)
     grid = Grid(shape, frame.image.pixel_size * step, origin)
-    return Scan(best, winner, grid, start, samples, banks, max(spreads), lost)
+    return Scan(best, winner, grid, start, samples, banks, max(spreads), lost, workers)
 
 
 def _reduced(
