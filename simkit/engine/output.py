@@ -128,6 +128,11 @@ def _write_tables(result: RunResult, folder: Path) -> None:
         path.with_name(path.name + ".csv").write_text(table_csv(table, ndim=ndim), encoding="utf-8")
         if ndim == 2:
             _write_star(result, path, path.relative_to(folder).as_posix(), table)
+    for name, run in result.pickers.items():
+        if run.holes is not None:
+            (folder / "holes").mkdir(exist_ok=True)
+            text = table_csv(run.holes, ndim=ndim)
+            (folder / "holes" / f"{name}.csv").write_text(text, encoding="utf-8")
 
 
 def _write_star(result: RunResult, path: Path, name: str, table: Truth | Picks) -> None:

@@ -183,7 +183,8 @@ def _labelled(scenario: Scenario, found: Found, name: str) -> Found:
         return picks.replace(**{"class": classes[0]}) if silent else picks
 
     candidates = None if found.candidates is None else labelled(found.candidates)
-    return replace(found, picks=labelled(found.picks), candidates=candidates)
+    holes = None if found.holes is None else found.holes.replace(micrograph=[name] * len(found.holes))
+    return replace(found, picks=labelled(found.picks), candidates=candidates, holes=holes)
 
 
 def searched_banks(scenario: Scenario, picker: str, banks: Banks) -> list[TemplateBank]:

@@ -11,6 +11,7 @@ import numpy as np
 from simkit.audit.base import Evidence, Measurement
 from simkit.core.errors import ScenarioError
 from simkit.core.grid import FloatArray
+from simkit.core.holes import Holes
 from simkit.core.random import stream
 from simkit.core.tables import Picks, Truth
 from simkit.engine.archive import Archive, survey
@@ -180,6 +181,7 @@ def _gather(scenario: Scenario, runs: list[MicrographRun]) -> dict[str, PickerRu
             thresholds=tuple(run.found[picker].threshold for run in runs),
             candidates=_candidates([run.found[picker] for run in runs]),
             noise_sds=tuple(_or_nan(run.found[picker].noise_sd) for run in runs),
+            holes=_holes([run.found[picker] for run in runs]),
         )
         for picker in scenario.pickers
     }
@@ -189,6 +191,11 @@ def _candidates(found: Sequence[Found]) -> Picks | None:
     lists = [f.candidates for f in found]
     known = [candidates for candidates in lists if candidates is not None]
     return Picks.concat(known) if len(known) == len(lists) else None
+
+
+def _holes(found: Sequence[Found]) -> Holes | None:
+    known = [f.holes for f in found if f.holes is not None]
+    return Holes.concat(known) if known else None
 
 
 def _or_nan(value: float | None) -> float:

@@ -12,6 +12,7 @@ import xarray as xr
 
 from simkit.audit.base import Measurement, SpeciesRecord
 from simkit.core.grid import ComplexArray, FloatArray
+from simkit.core.holes import Holes
 from simkit.core.tables import Picks, Truth
 from simkit.correlation.bank import TemplateBank
 from simkit.engine.ceiling import Ceiling
@@ -136,6 +137,8 @@ class PickerRun:
         All micrographs: the list kept down to a low level.
     noise_sds : tuple of float
         Standard deviation of the score in each micrograph's noise; NaN where unknown.
+    holes : Holes or None
+        Empty sites of the crystals of all micrographs; None where no lattice was fitted to any.
     """
 
     picks: Picks
@@ -143,6 +146,7 @@ class PickerRun:
     thresholds: tuple[float, ...]
     candidates: Picks | None = None
     noise_sds: tuple[float, ...] = ()
+    holes: Holes | None = None
 
 
 @dataclass(frozen=True)

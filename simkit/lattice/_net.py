@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, model_validator
+from pydantic import Field, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
 from simkit.core.errors import ScenarioError
@@ -18,6 +19,8 @@ from simkit.core.spec import Spec
 from simkit.core.tables import Placements
 from simkit.core.vector import Vector
 from simkit.lattice.base import Lattice
+
+Occupancy = Annotated[float, Strict(), Field(gt=0, le=1)]
 
 MOST_COPIES = 2_000_000
 """More copies than this in one image are taken for a slip of the unit."""
@@ -160,6 +163,9 @@ class Net(Lattice):
     outline: Outline | None = None
     """Edge of the crystal; it covers the whole image by default."""
 
+    occupancy: Occupancy = 1.0
+    """Share of the sites that have a copy: each has one with this probability, the others are vacancies."""
+
     @property
     @abstractmethod
     def basis(self) -> FloatArray:
@@ -179,5 +185,8 @@ class Net(Lattice):
         if self.outline is not None:
             kept = self.outline.contains(positions, grid)
             positions, indices = positions[kept], indices[kept]
+        if self.occupancy < 1:
+            there = rng.random(len(positions)) < self.occupancy
+            positions, indices = positions[there], indices[there]
         (y, x), (h, k) = positions.T, indices.T
         return Placements.at(y, x, psi=self.angle, h=h, k=k)

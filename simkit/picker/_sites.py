@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import KDTree
+from scipy.special import ndtr
 
 from simkit.core.grid import FloatArray, Grid
 from simkit.core.holes import Holes
@@ -35,8 +36,8 @@ FARTHEST = 1 / 3
 """Of the shortest distance between two sites: the largest radius."""
 
 FINE = 1 / 3
-"""Of the distance within which only the best peak stays: steps within which places are all one where the vectors
-are looked for."""
+"""Of the distance within which only the best peak stays: steps in which places count when the vectors are
+looked for."""
 
 REGION = 5
 """Cells, a side, among which picks tell where the crystal reaches, before its sites are searched."""
@@ -171,7 +172,7 @@ def at_sites(plain: Harvest, search: Search) -> Harvest:
     harvest = _cut(plain, search, sites, region, near, radius)
     region &= _covered(sites, _near(sites.positions, harvest.picks, radius), 3, SEARCHED)
     harvest = _cut(plain, search, sites, region, near, radius)
-    return _with_holes(harvest, net, sites, region, near)
+    return _with_holes(harvest, search, net, sites, region, near)
 
 
 def _peaks_at(sites: NetSites, region: Mask, radius: float, search: Search) -> list[Peak | None]:
@@ -287,12 +288,17 @@ def _cut(
         [peaks[i] for i in kept],
         ranks[kept],
         cut,
-        float(min(cut - np.interp(cut, tabulated + ahead, ahead), scores[picked].min(initial=np.inf))),
+        float(min(_unranked(cut, tabulated, ahead), scores[picked].min(initial=np.inf))),
         above,
         columns={"h": indices[:, 0], "k": indices[:, 1]},
         doubts={"off_lattice": rows[kept] < 0},
         notes={"sites": float(region.sum()), "site_radius": radius},
     )
+
+
+def _unranked(rank: float, tabulated: FloatArray, ahead: FloatArray) -> float:
+    """Return the score that has a rank at a site, no lower than any that a site is asked for."""
+    return max(rank - float(np.interp(rank, tabulated + ahead, ahead)), min(rank, float(tabulated[0])))
 
 
 def _apart_from(peaks: Sequence[Peak], places: FloatArray, radius: float) -> list[Peak]:
@@ -315,8 +321,14 @@ def _ahead(anywhere: Count, at_sites: Count) -> FloatArray:
 
 
 def _with_holes(
-    harvest: Harvest, net: FittedNet, sites: NetSites, region: Mask, near: Sequence[Peak | None]
+    harvest: Harvest,
+    search: Search,
+    net: FittedNet,
+    sites: NetSites,
+    region: Mask,
+    near: Sequence[Peak | None],
 ) -> Harvest:
+    """List the sites within the crystal that have no pick."""
     taken = _near(sites.positions, harvest.picks, harvest.notes["site_radius"])
     # Where a pick stands beside its place the site is not empty.
     empty = region & ~_near(sites.positions, harvest.picks, FARTHEST * net.spacing())
@@ -329,4 +341,18 @@ def _with_holes(
         x=sites.positions[empty, 1],
         score=scores[empty],
     )
-    return replace(harvest, holes=holes, notes={**harvest.notes, "holes": float(len(holes))})
+    notes = {"holes": float(len(holes)), **_missed(scores[region], harvest, int(taken[region].sum()), search)}
+    return replace(harvest, holes=holes, notes={**harvest.notes, **notes})
+
+
+def _missed(scores: FloatArray, harvest: Harvest, taken: int, search: Search) -> dict[str, float]:
+    """Return how many particles as weak as the others are to be expected among the holes.
+
+    Of particles of one d′ a share Φ(level − d′) is missed. The median of the best scores at all sites is that
+    of the particles within the scatter of one, as long as most sites have one.
+    """
+    if not search.found.noise_sd > 0 or not len(scores):
+        return {}
+    typical = float(np.median(np.nan_to_num(scores, nan=0.0)))
+    share = float(ndtr((harvest.level - typical) / search.found.noise_sd))
+    return {"holes_missed": taken * share / max(1 - share, 1e-9)}
