@@ -17,6 +17,8 @@ import json
 import os
 import platform
 import uuid
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -60,7 +62,7 @@ class Store:
                 return {name: file[name] for name in file.files}
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
             return None
 
     def plain(self, stage: str, key: str) -> dict[str, Any] | None:
