@@ -19,11 +19,11 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from simkit.core.grid import FloatArray
-from simkit.correlation.candidates import MayStand, best_near, rough_peaks
+from simkit.correlation.candidates import MayStand, rough_peaks
 from simkit.correlation.joint import JointFit
 from simkit.correlation.models import Painter, Particle, Patch
 from simkit.correlation.peaks import Peak, suppress
-from simkit.correlation.refinement import Field, Probe
+from simkit.correlation.refinement import Field, Probe, climb, exact_scores, peak_at
 from simkit.correlation.rescan import Rescan, of_other_values
 from simkit.correlation.search import Scan
 
@@ -208,16 +208,22 @@ class Crowd:
         tree = KDTree([self._position(name) for name in self.fit.particles])
         share = tree.query(rough.position)[0] / self.reach.max()
         looked_at = rough.height >= level * np.clip(share, TRIED, 1.0)
-        near = best_near(
-            part,
-            self.field,
-            self.probes,
-            places=rough.position[looked_at],
-            radius=2 * part.grid.pixel_size,
-            low=TRIED * level,
-            may_stand=self._may_stand,
-        )
-        return [peak for peak in near if peak is not None]
+        peaks = [
+            self._near(position, int(part.winner[tuple(index)]))
+            for position, index in zip(rough.position[looked_at], rough.index[looked_at], strict=True)
+        ]
+        return [peak for peak in peaks if peak is not None]
+
+    def _near(self, position: FloatArray, template: int) -> Peak | None:
+        """Return the peak that is climbed to from the best view at a place."""
+        field, probe = self.field, self.probes[template]
+        pixel = position / field.frame.image.pixel_size + field.frame.before
+        place = tuple(np.rint(pixel).astype(int).tolist())
+        views = range(0, len(probe.kernels), self.rescan.found.banks[template].stride)
+        best = views[int(exact_scores(field, probe, place, views, radius=0).argmax())]
+        top = climb(field, probe, place, best)
+        peak = peak_at(field, probe, top, template) if top else None
+        return peak if peak and self._may_stand(peak.position, template) else None
 
     def _new(self, peaks: Sequence[Peak]) -> list[Peak]:
         """Return the peaks that stand apart from particles and from what was refused."""

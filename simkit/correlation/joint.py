@@ -14,6 +14,7 @@ References
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 from collections.abc import Iterable, Sequence
@@ -223,12 +224,15 @@ def closest(painter: Painter, template: int, farthest: int) -> int:
     def variance(*group: Drawn) -> float:
         return float(_covariance(painter, group)[0, 0])
 
-    def blurred(axis: FloatArray, distance: int) -> bool:
+    def resolved(axis: FloatArray, distance: int) -> bool:
         there = painter.draw(Particle(template, middle + distance * axis, psi))
-        return variance(here, there) > RESOLVED**2 * variance(here)
+        return variance(here, there) <= RESOLVED**2 * variance(here)
 
-    axes = np.eye(len(middle))
-    return min(next((d for d in range(farthest, 0, -1) if blurred(axis, d)), 1) for axis in axes)
+    distances = range(1, farthest)
+    return min(
+        1 + bisect.bisect_left(distances, True, key=lambda d, axis=axis: resolved(axis, d))
+        for axis in np.eye(len(middle))
+    )
 
 
 def _covariance(painter: Painter, group: Sequence[Drawn]) -> FloatArray:

@@ -198,11 +198,10 @@ def _between(probe: Probe, particle: Particle) -> tuple[list[int], FloatArray]:
     turn = (particle.psi - bank.angles[0]) / bank.step
     first = int(np.floor(turn)) - NODES // 2 + 1
     nodes = np.arange(NODES)
-    weights = np.empty((2, NODES))
-    for j, others in enumerate(np.delete(nodes, j) for j in nodes):
-        # Lagrange's polynomials: each is one at its own node and zero at the others.
-        own = np.polynomial.Polynomial.fromroots(others) / np.prod(j - others.astype(float))
-        weights[:, j] = own(turn - first), own.deriv()(turn - first) / math.radians(bank.step)
+    at = turn - first
+    # What powers are multiplied with to give Lagrange's polynomials: each is one at its own node, else zero.
+    weights = np.stack([at**nodes, nodes * at ** np.maximum(nodes - 1, 0) / math.radians(bank.step)])
+    weights = weights @ np.linalg.inv(np.vander(nodes, increasing=True).astype(float))
     return [int(v) for v in (first + nodes) % len(bank.angles)], weights
 
 
