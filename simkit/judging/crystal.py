@@ -131,6 +131,27 @@ def registry_of_positions(
     return _most(_SHIFTS, [taken(shift) for shift in _SHIFTS])
 
 
+def in_the_truths_basis(stood_on: FloatArray, claimed: FloatArray) -> FloatArray:
+    """Count what picks claim along the vectors that the truth counts along.
+
+    Parameters
+    ----------
+    stood_on, claimed : array, shape (n, 2)
+        (h, k) of the truth and of the pick of each pair.
+
+    Returns
+    -------
+    array, shape (n, 2)
+        The claims times the integer matrix next to the straight-line fit of the sites stood on to them. Those
+        of determinant 1 alone are a choice of vectors: exchanged axes turn the net over, and stay.
+    """
+    design = np.column_stack([np.ones(len(claimed)), claimed])
+    if np.linalg.matrix_rank(design) < 3:
+        return claimed
+    steps = np.round(np.linalg.lstsq(design, stood_on)[0][1:])
+    return claimed @ steps if round(float(np.linalg.det(steps))) == 1 else claimed
+
+
 def registry_of_indices(stood_on: FloatArray, claimed: FloatArray) -> Registry | None:
     """Find the commonest difference between the sites that picks stand on and those they claim.
 
@@ -230,8 +251,8 @@ def judge_crystal(
     -----
     Picks that carry indices are judged by them: a pair is right when the site stood on and the one
     claimed differ by the commonest difference, since the site that is called (0, 0) is a picker's own
-    choice; that difference is the registry's shift. Without indices a shifted registry has no right
-    site, and one that is not shifted has those that are matched.
+    choice, as are the vectors that it counts along; that difference is the registry's shift. Without indices
+    a shifted registry has no right site, and one that is not shifted has those that are matched.
     """
     net = fit_net(indices, sites)
     if net is None:
@@ -239,7 +260,8 @@ def judge_crystal(
     back = np.zeros(2)
     known = np.isfinite(picks.claimed[match.pick]).all(axis=1)
     if known.any():
-        stood_on, says = indices[match.truth[known]], picks.claimed[match.pick[known]]
+        stood_on = indices[match.truth[known]]
+        says = in_the_truths_basis(stood_on, picks.claimed[match.pick[known]])
         registry = registry_of_indices(stood_on, says)
         right = int((stood_on - says == registry.shift).all(axis=1).sum()) if registry else 0
     else:
