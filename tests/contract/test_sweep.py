@@ -1,0 +1,237 @@
+"""`simkit sweep` as it is used: what is done stays done, whatever fails and whenever it is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+import pytest
+from typer.testing import CliRunner
+
+from simkit.cli.app import app
+from simkit.scenario.loading import read_draft
+from simkit.sweeps import running
+from simkit.sweeps.completion import Manner, StoppedError
+from simkit.sweeps.executors import Here, Processes
+from simkit.sweeps.output import TABLES, open_sweep, save
+from simkit.sweeps.results import SweepResult
+from simkit.sweeps.store import Store
+
+SCENARIO = """\
+schema_version: 1
+title: Rings in noise
+seed: 5
+image: {shape: [64, 64], pixel_size: 4 Å, boundary: periodic}
+specimen:
+  ring:
+    unit_cell: {kind: shapes, shapes: [{kind: ring, radius: 24 Å, width: 8 Å}]}
+    lattice: {kind: scattered, count: 3, min_distance: 80 Å}
+noise: {film: {kind: gaussian, snr: 1.0}}
+templates: {ring: {kind: specimen, of: ring}}
+pickers:
+  plain: {kind: correlation, threshold: {kind: top, count: 3}}
+  other: {kind: phase, threshold: {kind: top, count: 3}}
+score: {radius: 20 Å}
+sweep:
+  axes:
+    snr: {path: noise.film.snr, values: [0.05, 1.0]}
+    cut: {path: pickers.plain.threshold.count, values: [2, 3]}
+  replicates: 2
+"""
+
+
+def scenario(tmp_path: Path, text: str = SCENARIO) -> Path:
+    file = tmp_path / "rings.yaml"
+    file.write_text(text)
+    return file
+
+
+def swept(
+    tmp_path: Path, *overrides: str, manner: Manner | None = None, store: str = "store", executor: Any = None
+) -> SweepResult:
+    made = running.plan(read_draft(tmp_path / "rings.yaml", overrides=overrides))
+    return running.run_sweep(made, Store(tmp_path / store), executor or Here(), manner=manner)
+
+
+def tables(folder: Path) -> dict[str, bytes]:
+    """Every table of a sweep that does not say how long something took."""
+    return {name: (folder / f"{name}.csv").read_bytes() for name in TABLES if name != "costs"}
+
+
+def test_every_stage_is_done_once(tmp_path: Path) -> None:
+    scenario(tmp_path)
+    first = swept(tmp_path)
+    # Two signal-to-noise ratios of two micrographs; the cells that only cut elsewhere share them.
+    assert len(list((tmp_path / "store/truth").rglob("*.npz"))) == 4
+    assert set(first.seconds) == {"simulation", "templates", "picker plain", "picker other", "scoring"}
+    assert swept(tmp_path).seconds == {}
+    assert set(swept(tmp_path, "score.radius=10 Å").seconds) == {"scoring"}
+    more = swept(tmp_path, "pickers.third={kind: correlation, threshold: {kind: top, count: 1}}")
+    assert set(more.seconds) == {"templates", "picker third", "scoring"}
+    noisier = swept(tmp_path, "sweep.axes.snr.values=[0.05, 1.0, 2.0]")
+    assert noisier.cells.num_rows == 6
+    assert len(list((tmp_path / "store/truth").rglob("*.npz"))) == 6
+
+
+def test_a_cell_is_what_simkit_run_makes_of_it(tmp_path: Path) -> None:
+    scenario(tmp_path)
+    result = swept(tmp_path, "sweep.axes.cut.values=[3]")
+    from simkit.engine.pipeline import run_scenario
+
+    for cell, written in enumerate(result.settings):
+        sets = [f"{path}={value}" for path, value in written]
+        draft = read_draft(tmp_path / "rings.yaml", overrides=[*sets, "replicates=2"])
+        alone = run_scenario(draft.validated().scenario, workers=1)
+        rows = [row for row in result.scores.to_pylist() if row["cell"] == cell]
+        for row in rows:
+            values = alone.judgements[row["picker"]].values[row["class"]]
+            for metric in ("tp", "fp", "fn", "f1", "rmse", "average_precision"):
+                assert row[metric] == values[metric], (cell, row["picker"], metric)
+
+
+def test_processes_and_chunks_give_the_same_tables(tmp_path: Path) -> None:
+    scenario(tmp_path)
+    save(swept(tmp_path), tmp_path / "one")
+    save(swept(tmp_path, store="store2", executor=Processes(2)), tmp_path / "two")
+    assert tables(tmp_path / "one") == tables(tmp_path / "two")
+
+
+def test_a_sweep_is_opened_again_as_it_was(tmp_path: Path) -> None:
+    scenario(tmp_path)
+    result = swept(tmp_path)
+    save(result, tmp_path / "out")
+    again = open_sweep(tmp_path / "out")
+    assert again.dataset.identical(result.dataset)
+    assert again.axes == result.axes
+    assert again.settings == result.settings
+    assert all(getattr(again, name).equals(getattr(result, name)) for name in TABLES)
+    import xarray as xr
+
+    with xr.open_dataset(tmp_path / "out/sweep.nc", engine="h5netcdf") as kept:
+        assert kept["f1"].equals(result.dataset["f1"])
+        assert dict(kept.sizes) == {"snr": 2, "cut": 2, "picker": 2, "class": 2}
+        assert kept["rmse"].attrs["units"] == "Å"
+
+
+def test_what_is_excluded_is_nan(tmp_path: Path) -> None:
+    scenario(tmp_path)
+    data = swept(tmp_path, "sweep.exclude=[{snr: 0.05, cut: 2}]").dataset
+    assert data["f1"].sel(snr=0.05, cut=2).isnull().all()
+    assert data["f1"].sel(snr=0.05, cut=3).notnull().all()
+    assert int(data["micrographs"].sel(snr=0.05, cut=2)) == 0
+
+
+def test_scattered_cells_are_a_list(tmp_path: Path) -> None:
+    scenario(tmp_path)
+    axes = (
+        "{s: {path: noise.film.snr, between: {from: 0.5, to: 2}}, "
+        "r: {path: score.radius, between: {from: 9 Å, to: 20 Å}}}"
+    )
+    data = swept(tmp_path, f"sweep.axes={axes}", "sweep.sample={kind: latin_hypercube, count: 5}").dataset
+    assert data["f1"].dims == ("cell", "picker", "class")
+    assert data["s"].dims == ("cell",)
+    assert data["r"].attrs["units"] == "Å"
+
+
+def test_a_failing_cell_is_recorded_and_the_others_go_on(tmp_path: Path) -> None:
+    # Only at one count are there more copies than places.
+    text = SCENARIO.replace(
+        "cut: {path: pickers.plain.threshold.count, values: [2, 3]}",
+        "count: {path: specimen.ring.lattice.count, values: [3, 11]}",
+    ).replace("min_distance: 80 Å", "min_distance: 79 Å")
+    file = scenario(tmp_path, text)
+    out = tmp_path / "out"
+    ran = CliRunner().invoke(app, ["sweep", str(file), "--out", str(out), "--workers", "1"])
+    assert ran.exit_code == 1
+    assert "failures" in ran.output
+    result = open_sweep(out)
+    failed = {row["cell"] for row in result.cells.to_pylist() if row["failed"]}
+    assert failed == {1, 3}
+    assert {failure["kind"] for failure in result.failures} == {"ScenarioError"}
+    assert result.dataset["f1"].sel(count=3).notnull().all()
+    assert result.dataset["f1"].sel(count=11).isnull().all()
+    # What failed is finished: the same command tries nothing again, unless it is told to.
+    assert swept_cli(file, out, "--collect").exit_code == 1
+    before = sorted((out / "store").rglob("*.npz"))
+    assert swept_cli(file, out).exit_code == 1
+    assert sorted((out / "store").rglob("*.npz")) == before
+    assert swept_cli(file, out, "--rerun-failed").exit_code == 1
+
+
+def swept_cli(file: Path, out: Path, *options: str) -> Any:
+    return CliRunner().invoke(app, ["sweep", str(file), "--out", str(out), "--workers", "1", *options])
+
+
+def test_the_first_failure_can_end_it(tmp_path: Path) -> None:
+    text = SCENARIO.replace("count: 3, min_distance: 80 Å", "count: 11, min_distance: 79 Å")
+    scenario(tmp_path, text)
+    with pytest.raises(StoppedError, match="micrograph 0"):
+        swept(tmp_path, manner=Manner(fail_fast=True))
+
+
+def test_a_picker_whose_program_changed_is_run_again(tmp_path: Path) -> None:
+    scenario(tmp_path)
+    swept(tmp_path)
+    assert set(swept(tmp_path, manner=Manner(again=("plain",))).seconds) == {
+        "templates",
+        "picker plain",
+        "scoring",
+    }
+
+
+def test_collecting_runs_nothing(tmp_path: Path) -> None:
+    scenario(tmp_path)
+    result = swept(tmp_path, manner=Manner(collect=True))
+    assert result.scores.num_rows == 0
+    assert not (tmp_path / "store").exists()
+    assert result.cells.num_rows == 4
+
+
+def test_the_plan_runs_one_micrograph_and_says_what_all_cost(tmp_path: Path) -> None:
+    file = scenario(tmp_path)
+    ran = CliRunner().invoke(app, ["sweep", str(file), "--out", str(tmp_path / "out"), "--plan", "--json"])
+    assert ran.exit_code == 0
+    told = json.loads(ran.stdout)
+    assert (told["micrographs"], told["searches"], len(told["cells"])) == (4, 12, 4)
+    assert told["core_seconds"] > 0
+    assert told["cells"][3]["settings"] == {"noise.film.snr": "1.0", "pickers.plain.threshold.count": "3"}
+    assert len(list((tmp_path / "out/store/truth").rglob("*.npz"))) == 1
+    assert not (tmp_path / "out/sweep.json").exists()
+
+
+def test_a_scenario_without_a_sweep_says_so(tmp_path: Path) -> None:
+    file = scenario(tmp_path, SCENARIO.split("sweep:")[0])
+    ran = CliRunner().invoke(app, ["sweep", str(file)])
+    assert ran.exit_code == 2
+    assert "declares no sweep" in ran.output
+
+
+def test_killed_at_any_moment_it_goes_on_to_the_same_tables(tmp_path: Path) -> None:
+    """Killed with SIGKILL again and again, at random moments (tests/benchmarks/sweep_kills.py: ten times)."""
+    file = scenario(tmp_path)
+    save(swept(tmp_path, store="undisturbed"), tmp_path / "undisturbed.out")
+    rng = random.Random(1)
+    command = [sys.executable, "-m", "simkit.cli.main", "sweep", str(file), "--out", str(tmp_path / "out")]
+    kills = 0
+    while kills < 3:
+        process = subprocess.Popen(
+            [*command, "--workers", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            process.wait(timeout=1.0 + 2.0 * rng.random())
+            break
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            kills += 1
+    subprocess.run([*command, "--workers", "1"], check=True, capture_output=True)
+    assert tables(tmp_path / "out") == tables(tmp_path / "undisturbed.out")
+    assert not list((tmp_path / "out/store/unfinished").iterdir())
+    assert pyarrow.parquet.read_table(tmp_path / "out/cells.parquet").num_rows == 4
