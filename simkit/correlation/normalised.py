@@ -55,12 +55,15 @@ def masked_standard(templates: FloatArray, mask: Mask) -> FloatArray:
     mask : array of bool, shape box
         Where they are compared.
     """
-    under = templates[:, mask].astype(np.float64)
-    under -= under.mean(axis=1, keepdims=True)
-    norm = np.linalg.norm(under, axis=1, keepdims=True)
-    flat = norm <= 1e-7 * np.abs(templates[:, mask]).max(axis=1, keepdims=True)
-    result = np.zeros(templates.shape)
-    result[:, mask] = np.where(flat, 0.0, under / np.where(flat, 1.0, norm))
+    inside = mask.astype(np.float64)
+    result = np.empty(templates.shape)
+    # One by one, which the cache holds from one step to the next.
+    for template, standard in zip(templates, result, strict=True):
+        np.multiply(template, inside, out=standard)
+        largest = np.abs(standard).max()
+        standard -= standard.sum() / inside.sum() * inside
+        norm = np.sqrt(np.square(standard).sum())
+        standard *= 1 / norm if norm > 1e-7 * largest else 0.0
     return result
 
 

@@ -78,7 +78,7 @@ def scan(field: Field, probes: Sequence[Probe], *, lost_energy: float, workers: 
     workers : int
         Threads; the result does not depend on it.
     """
-    kept, banks, lost = _reduced(field, probes, lost_energy)
+    kept, banks, lost = _reduced(field, probes, lost_energy, workers)
     samples = _sampled(field.values, kept, workers)
     step = UNIT / kept
     frame = field.frame
@@ -105,12 +105,12 @@ def scan(field: Field, probes: Sequence[Probe], *, lost_energy: float, workers: 
 
 
 def _reduced(
-    field: Field, probes: Sequence[Probe], lost_energy: float
+    field: Field, probes: Sequence[Probe], lost_energy: float, workers: int
 ) -> tuple[int, tuple[SteeredBank, ...], float]:
     if lost_energy == 0:
         return UNIT, tuple(SteeredBank.exact(p.kernels) for p in probes), 0.0
     parts = [without_pedestal(p.kernels, p.mask) for p in probes]
-    spectra = [BankSpectrum.of(particles, field.weight) for particles, _ in parts]
+    spectra = [BankSpectrum.of(particles, field.weight, workers=workers) for particles, _ in parts]
     kept = coarsest(spectra, lost_energy / 2)
     steered = [
         steer(*part, spectrum, kept=kept, lost_energy=lost_energy)

@@ -17,6 +17,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,9 +96,9 @@ class BankSpectrum:
     Attributes
     ----------
     values : array, shape (n_angles, n_frequencies), complex64
-        Every view scaled to unit energy.
+        Not scaled.
     norm : array, shape (n_angles,)
-        What each view was divided by: the standard deviation of its score in that noise.
+        The standard deviation of every view's score in that noise.
     band : array of int, shape (n_frequencies,)
         Number 1 … `UNIT` of samples, of every `UNIT`, that a grid must keep to hold the frequency.
     energy : array, shape (n_angles, UNIT + 1)
@@ -110,7 +111,9 @@ class BankSpectrum:
     energy: FloatArray
 
     @classmethod
-    def of(cls, kernels: FloatArray, weight: Callable[[Grid], FloatArray]) -> BankSpectrum:
+    def of(
+        cls, kernels: FloatArray, weight: Callable[[Grid], FloatArray], *, workers: int = 1
+    ) -> BankSpectrum:
         """Transform kernels, shape (n_angles, *box), weighted by the noise power of what they meet."""
         box = kernels.shape[1:]
         grid = Grid(tuple(fourier.fast_length(2 * n - 1) for n in box), 1.0)
@@ -122,18 +125,19 @@ class BankSpectrum:
         band = np.minimum(band, UNIT).ravel()
         in_band = np.eye(UNIT + 1, dtype=np.float32)[band]
         values = np.empty((len(kernels), root.size), np.complex64)
-        energy, norm = np.empty((len(kernels), UNIT + 1)), np.empty(len(kernels))
-        # A few at a time, which the cache holds from one step to the next.
-        for begin in range(0, len(kernels), AT_ONCE):
+        energy = np.empty((len(kernels), UNIT + 1))
+
+        def transform(begin: int) -> None:
             few = slice(begin, begin + AT_ONCE)
             spectra = fourier.forward_stack(kernels[few].astype(np.float32), grid.shape)
-            weighted = spectra.reshape(-1, root.size) * root
-            energy[few] = fourier.power(weighted) @ in_band
-            total = energy[few].sum(axis=1, keepdims=True)
-            unit = np.where(total > 0, total, 1.0)
-            energy[few] /= unit
-            values[few] = weighted / np.sqrt(unit).astype(np.float32)
-            norm[few] = np.sqrt(total[:, 0])
+            np.multiply(spectra.reshape(-1, root.size), root, out=values[few])
+            energy[few] = fourier.power(values[few]) @ in_band
+
+        # A few at a time, which the cache holds from one step to the next.
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(transform, range(0, len(kernels), AT_ONCE)))
+        norm = np.sqrt(energy.sum(axis=1))
+        energy /= np.where(norm > 0, norm, 1.0)[:, None] ** 2
         return cls(values, norm, band, energy)
 
     def lost_beyond(self) -> FloatArray:
@@ -201,15 +205,15 @@ def steer(
     -----
     Eigenvectors of the Gram matrix of the views, largest first: the truncated SVD.
     """
+    scale = np.where(spectrum.norm > 0, spectrum.norm, 1.0)[:, None]
     # Side by side, real and imaginary parts are real vectors with the real part of the products.
     inside = np.ascontiguousarray(spectrum.values[:, spectrum.band <= kept]).view(np.float32)
-    gram = (inside @ inside.T).astype(np.float64)
+    gram = (inside @ inside.T) / (scale * scale.T)
     eigenvalues, vectors = (part[..., ::-1] for part in np.linalg.eigh(gram))
     lost = (1 - np.cumsum(eigenvalues * vectors**2, axis=1)).max(axis=0)
     enough = np.flatnonzero(lost <= lost_energy)
     rank = int(enough[0]) + 1 if enough.size else len(particles)
     vectors = vectors[:, :rank]
-    scale = np.where(spectrum.norm > 0, spectrum.norm, 1.0)[:, None]
     basis = resampled(np.tensordot((vectors / scale).T, particles, 1), UNIT / kept)
     mixing = np.hstack([vectors * scale, pedestals[:, None]])
     bank = SteeredBank(basis.astype(np.float32), mixing.astype(np.float32), _stride(gram))
