@@ -58,7 +58,8 @@ class Store:
     def arrays(self, stage: str, key: str) -> Arrays | None:
         """Return named arrays; None where there are none, or where the file is damaged."""
         try:
-            with np.load(self.path(stage, key), allow_pickle=False) as file:
+            content = io.BytesIO(self.path(stage, key).read_bytes())
+            with np.load(content, allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
         except FileNotFoundError:
             return None
