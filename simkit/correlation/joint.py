@@ -17,7 +17,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,10 +28,10 @@ from scipy.spatial import KDTree
 from simkit.core.grid import FloatArray
 from simkit.correlation.models import Drawn, Painter, Particle, Patch, products
 
-STEPS = 30
+STEPS = 15
 """Most of Newton's steps in one fit."""
 
-SETTLED = 0.01
+SETTLED = 0.05
 """Standard deviations by which a fit may still move when it ends."""
 
 LONGEST = 0.5
@@ -143,7 +143,7 @@ class JointFit:
         group = [own, *[self._drawn[n] for n in others]]
         together, alone = _covariance(self.painter, group)[0, 0], _covariance(self.painter, [own])[0, 0]
         asked = np.concatenate([self._asked(d) for d in group])
-        amplitude = np.linalg.solve(_matrix(group).toarray(), asked)[0]
+        amplitude = np.linalg.solve(_matrix(group), asked)[0]
         return float(amplitude * products(own.asked, own.left)[0, 0] * math.sqrt(alone / together))
 
     def _near(self, particles: Sequence[Particle]) -> list[int]:
@@ -159,7 +159,7 @@ class JointFit:
     def _step(self, names: Sequence[int]) -> list[float]:
         """Take one step; return its length for every particle, roughly in standard deviations."""
         group = [self._drawn[name] for name in names]
-        matrix = _matrix(group)
+        matrix = _sparse_matrix(group)
         known = np.sqrt(np.abs(matrix.diagonal()))
         damped = matrix + sparse.diags_array(DAMPING * known**2)
         change = np.atleast_1d(spsolve(damped.tocsc(), np.concatenate([self._asked(d) for d in group])))
@@ -237,8 +237,8 @@ def closest(painter: Painter, template: int, farthest: int) -> int:
 
 def _covariance(painter: Painter, group: Sequence[Drawn]) -> FloatArray:
     """Return the covariance of all that is fitted, were it fitted at once."""
-    inverse = np.linalg.inv(_matrix(group).toarray())
-    noise = _matrix([Drawn(drawn.asked, painter.noise(drawn.asked)) for drawn in group]).toarray()
+    inverse = np.linalg.inv(_matrix(group))
+    noise = _matrix([Drawn(drawn.asked, painter.noise(drawn.asked)) for drawn in group])
     return np.asarray(inverse @ noise @ inverse.T)
 
 
@@ -248,16 +248,31 @@ def _rows(group: Sequence[Drawn]) -> list[slice]:
     return [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
 
 
-def _matrix(group: Sequence[Drawn]) -> sparse.csr_array:
-    """Return the products of all that is asked for with all that is left."""
-    corners = np.array([drawn.asked.corner for drawn in group])
-    reach = max(max(patch.values.shape[1:]) for drawn in group for patch in (drawn.asked, drawn.left))
-    pairs = sorted(KDTree(corners).query_pairs(reach, p=np.inf))
-    both = [*((i, i) for i in range(len(group))), *pairs, *((j, i) for i, j in pairs)]
-    rows = _rows(group)
-    at = [np.mgrid[rows[i], rows[j]].reshape(2, -1) for i, j in both]
-    values = [products(group[i].asked, group[j].left).ravel() for i, j in both]
-    return sparse.csr_array((np.concatenate(values), np.concatenate(at, axis=1)))
+def _blocks(group: Sequence[Drawn]) -> Iterator[tuple[slice, slice, FloatArray]]:
+    """Yield the products of what is asked for with what is left, for every two particles that touch."""
+    ends = np.cumsum([len(drawn.asked.values) for drawn in group]).tolist()
+    rows = [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
+    centres = np.array([np.add(drawn.asked.corner, drawn.asked.stop) / 2 for drawn in group])
+    sizes = np.array([np.max(np.add(d.asked.values.shape[1:], d.left.values.shape[1:])) for d in group])
+    pairs = sorted(KDTree(centres).query_pairs(sizes.max() / 2 + 1, p=np.inf))
+    for i, j in [*((i, i) for i in range(len(group))), *pairs, *((j, i) for i, j in pairs)]:
+        yield rows[i], rows[j], products(group[i].asked, group[j].left)
+
+
+def _matrix(group: Sequence[Drawn]) -> FloatArray:
+    size = sum(len(drawn.asked.values) for drawn in group)
+    matrix = np.zeros((size, size))
+    for rows, columns, block in _blocks(group):
+        matrix[rows, columns] = block
+    return matrix
+
+
+def _sparse_matrix(group: Sequence[Drawn]) -> sparse.csr_array:
+    blocks = list(_blocks(group))
+    values = np.concatenate([block.ravel() for *_, block in blocks])
+    rows = [np.repeat(np.arange(r.start, r.stop), c.stop - c.start) for r, c, _ in blocks]
+    columns = [np.tile(np.arange(c.start, c.stop), r.stop - r.start) for r, c, _ in blocks]
+    return sparse.csr_array((values, (np.concatenate(rows), np.concatenate(columns))))
 
 
 def overlap(patch: Patch, shape: tuple[int, ...]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:

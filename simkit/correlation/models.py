@@ -115,20 +115,20 @@ class Painter:
         The prepared image.
     probes : sequence of Probe
         The prepared templates. Their score is linear in the image: no `norm`.
+
+    Attributes
+    ----------
+    reach : float
+        Pixels along an axis beyond which no particle drawn so far is under another's template.
     """
 
     def __init__(self, field: Field, probes: Sequence[Probe]) -> None:
-        self.frame, self.probes = field.frame, probes
+        self.frame, self.probes, self.reach = field.frame, probes, 0.0
         self._pedestals = [without_pedestal(p.kernels, p.mask)[1] for p in probes]
         boxes = {p.mask.shape for p in probes}
         self._weight = {box: _on_twice(field.weight, box, field.frame.image.pixel_size) for box in boxes}
         noise = field.weight if field.noise is None else field.noise
         self._noise = {box: _on_twice(noise, box, field.frame.image.pixel_size) for box in boxes}
-
-    @property
-    def reach(self) -> float:
-        """Pixels along an axis from which on what one particle leaves is out of another's template."""
-        return 1 + max((max(box) + max(shape)) / 2 for box, (_, shape) in self._weight.items())
 
     def draw(self, particle: Particle) -> Drawn:
         """Draw a particle of unit amplitude and its derivatives."""
@@ -143,8 +143,10 @@ class Painter:
             bare[row] -= pedestal * probe.mask
         corner = tuple(int(w) - n // 2 for w, n in zip(whole, probe.mask.shape, strict=True))
         seen = self._inside(corner, probe.mask.shape)
-        left = _spread(bare * seen, corner, *self._weight[probe.mask.shape])
-        return Drawn(Patch(asked, corner), _trimmed(left))
+        left = _trimmed(_spread(bare * seen, corner, *self._weight[probe.mask.shape]))
+        halves = [(n + m) / 2 for n, m in zip(probe.mask.shape, left.values.shape[1:], strict=True)]
+        self.reach = max(self.reach, 1 + max(halves))
+        return Drawn(Patch(asked, corner), left)
 
     def noise(self, asked: Patch) -> Patch:
         """Return the covariance of the noise in the field with the field's products with some images."""
