@@ -22,7 +22,7 @@ from simkit.correlation.whitening import NoiseSpectrum
 NODES = 4
 """Neighbouring views that a view between them is interpolated from: a cubic in the angle."""
 
-NOTHING = 1e-4
+NOTHING = 1e-3
 """Share of a particle's height below which its rim is cut off."""
 
 ROUND = 1e-2
