@@ -16,6 +16,9 @@ from simkit.sweeps.errand import Done, Errand
 
 Work = Callable[[Errand], Done]
 
+CONNECT = "10s"
+"""How long a scheduler may take to answer."""
+
 
 class LostWorkerError(SimkitError):
     """A process was killed while it worked; the errand can be sent again."""
@@ -153,7 +156,7 @@ def executor(workers: int, scheduler: str | None = None) -> Iterator[Executor]:
             "Dask is not installed; `pip install 'simkit[dask]'` in every environment that takes part"
         ) from None
     try:
-        client = Client(scheduler, timeout="20s")  # type: ignore[no-untyped-call]
+        client = Client(scheduler, timeout=CONNECT)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ScenarioError(f"there is no scheduler to reach at {scheduler}: {error}") from None
     with client:
