@@ -105,11 +105,12 @@ def estimated_spectrum(
     shape = _block_shape(grid, side)
     parts = _parts(grid.shape, shape)
     rings = Rings.of(Grid(shape, grid.pixel_size), side=side * grid.pixel_size, periodograms=len(parts))
-    scale = float(image.std())
+    blocks = np.array([image[part] for part in parts])
+    scale = float(blocks.std() or image.std())
     if scale == 0 or len(rings.radius) == 0:
         variance = scale**2 or 1.0
         return lambda other: np.full((*other.shape[:-1], other.shape[-1] // 2 + 1), variance)
-    blocks = np.array([image[part] for part in parts]) / scale
+    blocks /= scale
     holes = np.zeros(blocks.shape, bool) if valid is None else np.array([~valid[part] for part in parts])
     known = _away(holes, 0.0, side / 2)
     levels = _floored(rings.levels(_periodograms(blocks, known * _taper(shape, 1.0))))

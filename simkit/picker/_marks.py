@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 
@@ -74,7 +75,7 @@ def significance(
     """Return the columns `p_value` and `q_value`; NaN where the noise is unknown."""
     if not noise_sd > 0:
         return {}
-    levels = scores / noise_sd
+    levels, above = scores / noise_sd, functools.cache(above)
     return {
         "p_value": p_values(levels, expected_above=above),
         "q_value": q_values(levels, expected_above=above),
