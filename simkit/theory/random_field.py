@@ -109,32 +109,31 @@ def spectral_moments(
         d is the number of position axes (y, x), plus one for the angle if `angle_step` > 0.
     """
     grid = Grid(views.shape[1:], pixel_size)
-    spectra = [_unit_energy(view, grid, noise_spectrum) for view in views]
-    neighbours = spectra[1:] + spectra[:1]
-    slopes = [
-        np.stack(_slopes(here, there, grid, angle_step))
-        for here, there in zip(spectra, neighbours, strict=True)
-    ]
-    return np.stack([_gram(s, grid) for s in slopes])
+    noise = 1.0 if noise_spectrum is None else noise_spectrum
+    shape = (*grid.shape[:-1], grid.shape[-1] // 2 + 1)
+    root = np.broadcast_to(np.sqrt(fourier.hermitian_weights(grid.shape) / noise), shape).ravel()
+    waves = [np.broadcast_to(2 * np.pi * k, shape).ravel() for k in grid.frequencies()]
+    products = np.stack([a * b for a in waves for b in waves], axis=-1)
 
+    def unit_energy(view: FloatArray) -> ComplexArray:
+        spectrum = fourier.forward(view).ravel() * root
+        return spectrum / np.sqrt(fourier.power(spectrum).sum())
 
-def _unit_energy(view: FloatArray, grid: Grid, noise_spectrum: FloatArray | None) -> ComplexArray:
-    spectrum = fourier.forward(view)
-    if noise_spectrum is not None:
-        spectrum = spectrum / np.sqrt(noise_spectrum)
-    return spectrum / np.sqrt(fourier.energy(fourier.power(spectrum), grid.shape))
-
-
-def _slopes(here: ComplexArray, there: ComplexArray, grid: Grid, angle_step: float) -> list[ComplexArray]:
-    # The score at x weighs the noise with t(· − x): a step in x moves the template backwards.
-    slopes = [-2j * np.pi * k * here for k in grid.frequencies()]
-    return [*slopes, (there - here) / angle_step] if angle_step > 0 else slopes
-
-
-def _gram(slopes: ComplexArray, grid: Grid) -> FloatArray:
-    weights = np.broadcast_to(fourier.hermitian_weights(grid.shape), slopes.shape[1:])
-    flat = slopes.reshape(len(slopes), -1)
-    return (flat * weights.ravel() @ flat.conj().T).real
+    ndim = grid.ndim
+    moments = np.empty((len(views), *(ndim + (angle_step > 0),) * 2))
+    first = here = unit_energy(views[0])
+    for i, result in enumerate(moments):
+        result[:ndim, :ndim] = (fourier.power(here) @ products).reshape(ndim, ndim)
+        there = unit_energy(views[i + 1]) if i + 1 < len(views) else first
+        if angle_step > 0:
+            turning = (there - here) / angle_step
+            result[-1, -1] = fourier.power(turning).sum()
+            # The score at x weighs the noise with t(· − x): a step in x moves the template backwards,
+            # −2πik t, of whose product with the turning the real part is 2πk Im(t · conjugate).
+            across = (here * turning.conj()).imag
+            result[-1, :-1] = result[:-1, -1] = [across @ k for k in waves]
+        here = there
+    return moments
 
 
 def level_for(count: float, expected_above: Callable[[float], float]) -> float:
