@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -84,7 +84,7 @@ class FittedNet:
     Attributes
     ----------
     cell : Cell
-        Vectors and origin in the unit of the points, with errors.
+        Vectors and origin, which is a site, in the unit of the points, with errors.
     offsets : array, shape (m, 2)
         Place of every site of the cell relative to the origin; that of the first is 0.
     centre : array, shape (2,)
@@ -107,6 +107,12 @@ class FittedNet:
     def nearest(self, points: FloatArray) -> NetSites:
         """Return the site nearest to each point, exact within 0.43 of the shortest vector."""
         return _nearest(points, self.cell.basis, self.cell.origin + self.offsets)
+
+    def counted_from(self, point: FloatArray) -> FittedNet:
+        """Return the same net with the site nearest to a point, of the first of its cell's, called (0, 0)."""
+        steps = _nearest(point[None], self.cell.basis, self.cell.origin[None]).indices[0]
+        cell = replace(self.cell, origin=self.cell.origin + steps @ self.cell.basis)
+        return replace(self, cell=cell, centre=self.centre - steps)
 
     def errors(self, indices: FloatArray) -> FloatArray:
         """Return the standard error of the place of sites (h, k), per component.

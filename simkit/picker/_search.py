@@ -28,9 +28,10 @@ from simkit.correlation.refinement import Field, Probe
 from simkit.correlation.search import Scan, scan
 from simkit.correlation.whitening import NoiseSpectrum
 from simkit.picker._expectation import expected_above
+from simkit.picker._harvest import Harvest, Search
 from simkit.picker._laws import ScoreLaw, score_laws
 from simkit.picker._marks import doubts, significance, spelled, uncertainties
-from simkit.picker._sites import Harvest, Search, at_sites
+from simkit.picker._sites import at_sites
 from simkit.picker.base import Found, Picker, Sight
 from simkit.theory.random_field import LOWEST_LEVEL, level_for, spectral_moments
 from simkit.threshold import AnyThreshold

@@ -8,23 +8,22 @@ rank, and ranks are what is cut.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import KDTree
 from scipy.special import ndtr
 
 from simkit.core.grid import FloatArray, Grid
 from simkit.core.holes import Holes
-from simkit.correlation.candidates import MayStand, best_near
+from simkit.correlation.candidates import best_near
 from simkit.correlation.peaks import Peak, suppress
-from simkit.correlation.refinement import Field, Probe
-from simkit.correlation.search import Scan
 from simkit.indexing.net import FittedNet, NetSites, net_through, vectors_of
+from simkit.picker._harvest import Harvest, Mask, Search
 from simkit.theory.fisher import limits
 from simkit.theory.random_field import LOWEST_LEVEL
+from simkit.theory.rank import Ranks
 
 WEAKEST = 3.0
 """Detectability of the particles that the radius around a site is made for."""
@@ -52,101 +51,6 @@ SEARCHED = 0.4
 SURROUNDED = 0.5
 """The same for an empty site to be a hole; with fewer it is a notch in the crystal's edge."""
 
-TABULATED = np.linspace(LOWEST_LEVEL, 14.0, 306)
-"""Levels between which ranks are interpolated; beyond them a rank is as much above its score."""
-
-Mask = npt.NDArray[np.bool_]
-Count = Callable[[float], float]
-
-
-@dataclass(frozen=True)
-class Harvest:
-    """The peaks of a search, and how they are cut.
-
-    Attributes
-    ----------
-    peaks : sequence of Peak
-        Best first.
-    ranks : array, shape (n,)
-        Score from which on a peak anywhere is as rare as this one.
-    cut : float
-        Lowest rank of a pick.
-    level : float
-        Lowest score of a pick.
-    above : callable
-        ``above(u)`` → expected number of false picks of ranks above u standard deviations.
-    columns : mapping
-        What is known of the peaks besides.
-    doubts : mapping
-        Doubt → on which peaks it is cast.
-    holes : Holes or None
-        Empty sites; None where no lattice was looked for or found.
-    notes : mapping
-        Numbers worth reporting.
-    notices : tuple of str
-        What a reader must know.
-    """
-
-    peaks: Sequence[Peak]
-    ranks: FloatArray
-    cut: float
-    level: float
-    above: Count
-    columns: Mapping[str, FloatArray] = field(default_factory=dict)
-    doubts: Mapping[str, Mask] = field(default_factory=dict)
-    holes: Holes | None = None
-    notes: Mapping[str, float] = field(default_factory=dict)
-    notices: tuple[str, ...] = ()
-
-    @classmethod
-    def anywhere(cls, peaks: Sequence[Peak], level: float, above: Count) -> Harvest:
-        """Return peaks that may be anywhere: each ranks by its score."""
-        return cls(peaks, np.array([p.score for p in peaks]), level, level, above)
-
-    @property
-    def picked(self) -> Mask:
-        """Which peaks are picks."""
-        return self.ranks >= self.cut
-
-    @property
-    def picks(self) -> list[Peak]:
-        """The picks among them."""
-        return [peak for peak, picked in zip(self.peaks, self.picked, strict=True) if picked]
-
-
-@dataclass(frozen=True)
-class Search:
-    """What was searched, and how.
-
-    Attributes
-    ----------
-    found, field, probes
-        See `best_peaks`.
-    grid : Grid
-        Of the image.
-    reach : sequence of float
-        Å around each probe's peaks within which only the best stays.
-    may_stand : callable
-        See `best_peaks`.
-    allowed : float
-        Share of the image in which there may be picks.
-    count : callable
-        ``count(reach)`` → expected number of false peaks per image above a level, if of those within a reach
-        (Å) only the best stays.
-    level : callable
-        ``level(ranks, above)`` → the lowest rank of a pick.
-    """
-
-    found: Scan
-    field: Field
-    probes: Sequence[Probe]
-    grid: Grid
-    reach: Sequence[float]
-    may_stand: MayStand
-    allowed: float
-    count: Callable[[float], Count]
-    level: Callable[[FloatArray, Count], float]
-
 
 def at_sites(plain: Harvest, search: Search) -> Harvest:
     """Fit a lattice to the picks and look for more at its sites; without a lattice, add nothing but a notice.
@@ -167,7 +71,7 @@ def at_sites(plain: Harvest, search: Search) -> Harvest:
     radius = _radius(net, picks, search)
     sites = _standing(net.within(**_borders(search.grid)), search)
     region = _covered(sites, _near(sites.positions, picks, radius), REGION, SPARSE)
-    near = _peaks_at(sites, region, radius, search)
+    near = _peaks_at(sites, region, radius, picks, search)
     # Only the peaks at its sites tell where the crystal ends, and how many of its sites there are.
     harvest = _cut(plain, search, sites, region, near, radius)
     region &= _covered(sites, _near(sites.positions, harvest.picks, radius), 3, SEARCHED)
@@ -175,19 +79,28 @@ def at_sites(plain: Harvest, search: Search) -> Harvest:
     return _with_holes(harvest, search, net, sites, region, near)
 
 
-def _peaks_at(sites: NetSites, region: Mask, radius: float, search: Search) -> list[Peak | None]:
-    peaks = iter(
-        best_near(
-            search.found,
-            search.field,
-            search.probes,
-            places=sites.positions[region],
-            radius=radius,
-            low=LOWEST_LEVEL * search.found.noise_sd,
-            may_stand=search.may_stand,
-        )
+def _peaks_at(
+    sites: NetSites, region: Mask, radius: float, picks: Sequence[Peak], search: Search
+) -> list[Peak | None]:
+    """Return the pick at every site of a region, or the best peak there if there is none."""
+    gaps, rows = KDTree([pick.position for pick in picks]).query(sites.positions)
+    peaks: list[Peak | None] = [
+        picks[row] if inside and gap <= radius else None
+        for inside, gap, row in zip(region, gaps, rows, strict=True)
+    ]
+    asked = np.flatnonzero(region & (gaps > radius))
+    found = best_near(
+        search.found,
+        search.field,
+        search.probes,
+        places=sites.positions[asked],
+        radius=radius,
+        low=LOWEST_LEVEL * search.found.noise_sd,
+        may_stand=search.may_stand,
     )
-    return [next(peaks) if inside else None for inside in region]
+    for row, peak in zip(asked.tolist(), found, strict=True):
+        peaks[row] = peak
+    return peaks
 
 
 def _covered(sites: NetSites, taken: Mask, side: int, share: float) -> Mask:
@@ -214,7 +127,9 @@ def _net(plain: Harvest, search: Search) -> FittedNet | str:
     if basis is None:
         return "the peaks have no common period in two directions"
     net = net_through(np.array([p.position for p in picks]), basis, area=search.allowed * search.grid.area)
-    return net or "the picks stand on no common net; there may be several grains, each with its own"
+    if net is not None:
+        return net.counted_from(np.array(search.grid.centre))
+    return "the picks stand on no common net; there may be several grains, each with its own"
 
 
 def _radius(net: FittedNet, picks: Sequence[Peak], search: Search) -> float:
@@ -256,24 +171,17 @@ def _cut(
     plain: Harvest, search: Search, sites: NetSites, region: Mask, near: Sequence[Peak | None], radius: float
 ) -> Harvest:
     """Rank the peaks at the sites of a region and all others alike, and cut them."""
-    noise_sd = search.found.noise_sd
     there = [(peak, row) for row, peak in enumerate(near) if peak is not None and region[row]]
     elsewhere = _apart_from(plain.peaks, sites.positions[region], radius)
     peaks = [peak for peak, _ in there] + elsewhere
     rows = np.array([row for _, row in there] + [-1] * len(elsewhere), int)
     scores = np.array([peak.score for peak in peaks])
-    ahead = np.zeros(len(TABULATED))
-    if noise_sd > 0:
-        share = region.sum() * math.pi * radius**2 / (search.allowed * search.grid.area)
-        counted = search.count(radius)
-        ahead = noise_sd * _ahead(plain.above, lambda u: share * counted(u))
-    tabulated = noise_sd * TABULATED
-    ranks = scores + np.where(rows >= 0, np.interp(scores, tabulated, ahead), 0.0)
-    positions, reach = (
-        np.array([p.position for p in peaks]),
-        np.array([search.reach[p.template] for p in peaks]),
-    )
-    kept = suppress(positions, ranks, reach)
+    share = region.sum() * math.pi * radius**2 / (search.allowed * search.grid.area)
+    counted = search.count(radius)
+    table = Ranks.of_counts(plain.above, lambda u: share * counted(u), noise_sd=search.found.noise_sd)
+    ranks = np.where(rows >= 0, table.of(scores), scores)
+    reach = np.array([search.reach[peak.template] for peak in peaks])
+    kept = suppress(np.array([peak.position for peak in peaks]), ranks, reach)
 
     def above(u: float) -> float:
         return 2 * plain.above(u)
@@ -282,13 +190,13 @@ def _cut(
     # Elsewhere only picks stay, so that all that is picked scores higher than all that is not.
     kept = kept[(rows[kept] >= 0) | (ranks[kept] >= cut)]
     kept = kept[np.argsort(-scores[kept], kind="stable")]
-    picked = kept[ranks[kept] >= cut]
+    lowest = scores[kept[ranks[kept] >= cut]].min(initial=np.inf)
     indices = np.where(rows[kept, None] >= 0, sites.indices[rows[kept]], np.nan)
     return Harvest(
         [peaks[i] for i in kept],
         ranks[kept],
         cut,
-        float(min(_unranked(cut, tabulated, ahead), scores[picked].min(initial=np.inf))),
+        min(table.score(cut), float(lowest)),
         above,
         columns={"h": indices[:, 0], "k": indices[:, 1]},
         doubts={"off_lattice": rows[kept] < 0},
@@ -296,28 +204,11 @@ def _cut(
     )
 
 
-def _unranked(rank: float, tabulated: FloatArray, ahead: FloatArray) -> float:
-    """Return the score that has a rank at a site, no lower than any that a site is asked for."""
-    return max(rank - float(np.interp(rank, tabulated + ahead, ahead)), min(rank, float(tabulated[0])))
-
-
 def _apart_from(peaks: Sequence[Peak], places: FloatArray, radius: float) -> list[Peak]:
     if not len(places) or not peaks:
         return list(peaks)
     gaps = KDTree(places).query([p.position for p in peaks])[0]
     return [peak for peak, gap in zip(peaks, gaps, strict=True) if gap > radius]
-
-
-def _ahead(anywhere: Count, at_sites: Count) -> FloatArray:
-    """Return by how much a peak at a site ranks above its score, in standard deviations, at all levels."""
-    rarity, rarity_there = (
-        np.array([-math.log(max(count(u), 1e-300)) for u in TABULATED]) for count in (anywhere, at_sites)
-    )
-    ahead = np.interp(rarity_there, rarity, TABULATED) - TABULATED
-    # Of the last levels the ranks are beyond the table.
-    last = int(np.searchsorted(rarity_there, rarity[-1])) - 1
-    ahead[last:] = ahead[last]
-    return np.maximum(ahead, 0.0)
 
 
 def _with_holes(
