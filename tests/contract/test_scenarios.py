@@ -15,7 +15,7 @@ from simkit.scenario.spec import Scenario
 
 ROOT = Path(__file__).parents[2] / "scenarios"
 FILES = sorted(ROOT.rglob("*.yaml"))
-BRING_YOUR_OWN = {"apoferritin.yaml"}
+BRING_YOUR_OWN = {"apoferritin.yaml", "beta-galactosidase.yaml"}
 """Scenarios of micrographs that are not part of the repository; `test_real_micrographs.py` runs them."""
 
 
