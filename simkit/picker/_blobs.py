@@ -37,6 +37,17 @@ SMALLEST = 4.0
 """Pixels across the smallest blob: the samples of a narrower filter are no longer its shape."""
 
 
+def even_disk(bank: TemplateBank) -> TemplateBank:
+    """Return the particle that a filter is for: a disk, its edge one pixel wide.
+
+    The noise is what does not look like particles, and a filter does not: whitened by the spectrum of
+    particles and noise together, it hardly sees them where there are many.
+    """
+    radius = np.sqrt(np.asarray(sum(offset**2 for offset in bank.grid.offsets())))
+    disk = np.clip((bank.support - radius) / bank.pixel_size + 0.5, 0, 1)
+    return replace(bank, images=standardised(disk[None]))
+
+
 class Blobs(TemplateSearch):
     """Filter for round blobs of one diameter or several; the best of all scales at every place is its score.
 
@@ -121,7 +132,7 @@ class Blobs(TemplateSearch):
         """See `TemplateSearch.prepare`."""
         finite = np.isfinite(sight.pixels)
         seen = finite if sight.mask is None else finite & sight.mask
-        spectrum = estimated_spectrum(image, sight.grid, sight.banks, valid=seen)
+        spectrum = estimated_spectrum(image, sight.grid, [even_disk(b) for b in sight.banks], valid=seen)
 
         def weight(box: Grid) -> FloatArray:
             return spectrum(Grid(box.shape, sight.grid.pixel_size))
@@ -163,7 +174,7 @@ class Blobs(TemplateSearch):
     def errors(
         self, peaks: Sequence[Peak], probes: Sequence[Probe], scores: FloatArray, noise_sd: float
     ) -> dict[str, FloatArray]:
-        """See `TemplateSearch.errors`: those of an even disk of the diameter; none where it is one of several.
+        """See `TemplateSearch.errors`: for an even disk of the diameter, where there is but one.
 
         The top of a peak of height u moves by the slope of the noise, of variance Λ in units of the score's,
         over the curvature of the top: σ = √Λ / (u κ).

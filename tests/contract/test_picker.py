@@ -13,6 +13,7 @@ from simkit.core.errors import ScenarioError
 from simkit.core.grid import Grid
 from simkit.correlation.bank import TemplateBank, standardised
 from simkit.picker import FAMILY, AnyPicker
+from simkit.picker._blobs import Blobs
 from simkit.picker._outside import OutsidePicker
 from simkit.picker._search import TemplateSearch
 from simkit.picker.base import Found, Picker, Sight
@@ -34,6 +35,8 @@ EXAMPLES = {
     "ncc": [{"mask": "circle"}, {"mask": "box"}],
     "matched_filter": [{"noise": "estimated"}, {"noise": "declared"}],
     "phase": [{}],
+    "log": [{"diameter": "40 Å", "contrast": "bright"}],
+    "dog": [{"diameter": "40 Å", "contrast": "bright"}],
 }
 LOOSE = {"phase": 4.0}
 """Phase correlation weighs frequencies drowned in noise like all others: how much worse its places may be."""
@@ -91,7 +94,8 @@ def examples(base: type) -> list:
     return [
         pytest.param({"kind": kind, **cut, **example}, id=f"{kind}-{i}")
         for kind, spec in FAMILY.builtins.items()
-        if issubclass(spec, base)
+        # What looks for no template has a suite of its own, `test_blob_picker.py`.
+        if issubclass(spec, base) and not issubclass(spec, Blobs)
         for i, example in enumerate(EXAMPLES.get(kind, [{}]))
     ]
 
