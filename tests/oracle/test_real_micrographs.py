@@ -58,8 +58,8 @@ def test_beta_galactosidase_with_a_declared_ball_beside_three_programs() -> None
     assert len(result.truth) == 629
     for name, figures in programs.items():
         assert (values[name]["precision"], values[name]["recall"]) == pytest.approx(figures, abs=5e-4)
-    # By its own threshold plain correlation came to 0.762 when this was written, told nothing but a ball: less
-    # than topaz' 0.788, and nearly twice what deepPicker comes to.
+    # By its own threshold plain correlation came to 0.762 when this was written, told nothing but a ball:
+    # less than topaz' 0.788, and nearly twice what deepPicker comes to.
     assert values["plain"]["f1"] > 0.72
 
 
