@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 from simkit.engine.results import RunResult
 from simkit.reports import figures
+from simkit.reports.html import filled
 from simkit.reports.views import report_of
-
-_FOLDER = Path(__file__).parent
 
 
 def render(result: RunResult, *, command: str) -> str:
@@ -31,14 +25,4 @@ def render(result: RunResult, *, command: str) -> str:
         The same run gives the same text: no dates, no durations. Text from the scenario is escaped,
         and the page's own security policy allows neither scripts nor network.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style = Markup((_FOLDER / "report.css").read_text(encoding="utf-8"))
-    return environment.get_template("report.html").render(
-        report=report_of(result, command), style=style, shared=figures.SHARED_MICROGRAPH
-    )
+    return filled("report.html", report=report_of(result, command), shared=figures.SHARED_MICROGRAPH)
