@@ -91,12 +91,16 @@ class Crowd:
         """
         for _ in range(ROUNDS):
             if not peaks:
-                return
+                break
             new = {self.fit.add(self._particle(peak)): peak for peak in peaks}
             self._first |= new
             self._settle([*new], level)
             self._show()
             peaks = self._next(level)
+        # Of later neighbours farther away, too little was known to fit everything again each time.
+        self.fit.refine(sorted(self._fitted & {*self.fit.particles}))
+        self._show()
+        self.rescan.searched()
 
     def peaks(self) -> list[Peak]:
         """Return the particles, best first; their scores are amplitudes / standard deviations."""

@@ -98,6 +98,15 @@ class JointFit:
         left = self._drawn[name].left
         return Patch(self.particles[name].amplitude * left.values[:1], left.corner)
 
+    def picture(self, shape: tuple[int, ...]) -> FloatArray:
+        """Return all particles as the image shows them, in a frame of given shape."""
+        picture = np.zeros(shape)
+        for particle in self.particles.values():
+            patch = self.painter.picture(particle)
+            here, there = overlap(patch, shape)
+            picture[here] += patch.values[0][there]
+        return picture
+
     def touching(self, names: Iterable[int]) -> list[int]:
         """Return these particles and all whose templates reach one of them."""
         chosen = list(names)
@@ -143,7 +152,7 @@ class JointFit:
         group = [own, *[self._drawn[n] for n in others]]
         together, alone = _covariance(self.painter, group)[0, 0], _covariance(self.painter, [own])[0, 0]
         asked = np.concatenate([self._asked(d) for d in group])
-        amplitude = np.linalg.solve(_matrix(group), asked)[0]
+        amplitude = np.linalg.solve(_matrix(group, self.painter.reach), asked)[0]
         return float(amplitude * products(own.asked, own.left)[0, 0] * math.sqrt(alone / together))
 
     def _near(self, particles: Sequence[Particle]) -> list[int]:
@@ -159,7 +168,7 @@ class JointFit:
     def _step(self, names: Sequence[int]) -> list[float]:
         """Take one step; return its length for every particle, roughly in standard deviations."""
         group = [self._drawn[name] for name in names]
-        matrix = _sparse_matrix(group)
+        matrix = _sparse_matrix(group, self.painter.reach)
         known = np.sqrt(np.abs(matrix.diagonal()))
         damped = matrix + sparse.diags_array(DAMPING * known**2)
         change = np.atleast_1d(spsolve(damped.tocsc(), np.concatenate([self._asked(d) for d in group])))
@@ -237,8 +246,8 @@ def closest(painter: Painter, template: int, farthest: int) -> int:
 
 def _covariance(painter: Painter, group: Sequence[Drawn]) -> FloatArray:
     """Return the covariance of all that is fitted, were it fitted at once."""
-    inverse = np.linalg.inv(_matrix(group))
-    noise = _matrix([Drawn(drawn.asked, painter.noise(drawn.asked)) for drawn in group])
+    inverse = np.linalg.inv(_matrix(group, painter.reach))
+    noise = _matrix([Drawn(drawn.asked, painter.noise(drawn.asked)) for drawn in group], painter.reach)
     return np.asarray(inverse @ noise @ inverse.T)
 
 
@@ -248,27 +257,26 @@ def _rows(group: Sequence[Drawn]) -> list[slice]:
     return [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
 
 
-def _blocks(group: Sequence[Drawn]) -> Iterator[tuple[slice, slice, FloatArray]]:
-    """Yield the products of what is asked for with what is left, for every two particles that touch."""
+def _blocks(group: Sequence[Drawn], reach: float) -> Iterator[tuple[slice, slice, FloatArray]]:
+    """Yield the products of what is asked for with what is left, for every two particles within reach."""
     ends = np.cumsum([len(drawn.asked.values) for drawn in group]).tolist()
     rows = [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
     centres = np.array([np.add(drawn.asked.corner, drawn.asked.stop) / 2 for drawn in group])
-    sizes = np.array([np.max(np.add(d.asked.values.shape[1:], d.left.values.shape[1:])) for d in group])
-    pairs = sorted(KDTree(centres).query_pairs(sizes.max() / 2 + 1, p=np.inf))
+    pairs = sorted(KDTree(centres).query_pairs(reach, p=np.inf))
     for i, j in [*((i, i) for i in range(len(group))), *pairs, *((j, i) for i, j in pairs)]:
         yield rows[i], rows[j], products(group[i].asked, group[j].left)
 
 
-def _matrix(group: Sequence[Drawn]) -> FloatArray:
+def _matrix(group: Sequence[Drawn], reach: float) -> FloatArray:
     size = sum(len(drawn.asked.values) for drawn in group)
     matrix = np.zeros((size, size))
-    for rows, columns, block in _blocks(group):
+    for rows, columns, block in _blocks(group, reach):
         matrix[rows, columns] = block
     return matrix
 
 
-def _sparse_matrix(group: Sequence[Drawn]) -> sparse.csr_array:
-    blocks = list(_blocks(group))
+def _sparse_matrix(group: Sequence[Drawn], reach: float) -> sparse.csr_array:
+    blocks = list(_blocks(group, reach))
     values = np.concatenate([block.ravel() for *_, block in blocks])
     rows = [np.repeat(np.arange(r.start, r.stop), c.stop - c.start) for r, c, _ in blocks]
     columns = [np.tile(np.arange(c.start, c.stop), r.stop - r.start) for r, c, _ in blocks]

@@ -25,6 +25,9 @@ NODES = 4
 NOTHING = 1e-3
 """Share of a particle's height below which its rim is cut off."""
 
+COUPLED = 0.05
+"""Share of its height from which on what a particle leaves couples it to another in a fit."""
+
 ROUND = 1e-2
 """Second moment of a score in its angle (1/rad²) below which a fit leaves the angle alone: a turn by a radian
 then changes next to nothing."""
@@ -119,7 +122,7 @@ class Painter:
     Attributes
     ----------
     reach : float
-        Pixels along an axis beyond which no particle drawn so far is under another's template.
+        Pixels along an axis beyond which no particle drawn so far is coupled to another.
     """
 
     def __init__(self, field: Field, probes: Sequence[Probe]) -> None:
@@ -132,6 +135,21 @@ class Painter:
 
     def draw(self, particle: Particle) -> Drawn:
         """Draw a particle of unit amplitude and its derivatives."""
+        asked, bare = self._views(particle)
+        box = asked.values.shape[1:]
+        left = _trimmed(_spread(bare.values, bare.corner, *self._weight[box]), NOTHING)
+        felt = _trimmed(left, COUPLED).values.shape[1:]
+        halves = [(n + m) / 2 for n, m in zip(box, felt, strict=True)]
+        self.reach = max(self.reach, 1 + max(halves))
+        return Drawn(asked, left)
+
+    def picture(self, particle: Particle) -> Patch:
+        """Draw a particle as the image shows it: one array."""
+        _, bare = self._views(particle)
+        return Patch(particle.amplitude * bare.values[:1], bare.corner)
+
+    def _views(self, particle: Particle) -> tuple[Patch, Patch]:
+        """Return the template and the particle, with derivatives, before any whitening."""
         probe = self.probes[particle.template]
         views, weights = _between(probe, particle)
         whole = np.rint(particle.place).astype(int)
@@ -142,11 +160,7 @@ class Painter:
         for row, pedestal in zip((0, -1), pedestals, strict=False):
             bare[row] -= pedestal * probe.mask
         corner = tuple(int(w) - n // 2 for w, n in zip(whole, probe.mask.shape, strict=True))
-        seen = self._inside(corner, probe.mask.shape)
-        left = _trimmed(_spread(bare * seen, corner, *self._weight[probe.mask.shape]))
-        halves = [(n + m) / 2 for n, m in zip(probe.mask.shape, left.values.shape[1:], strict=True)]
-        self.reach = max(self.reach, 1 + max(halves))
-        return Drawn(Patch(asked, corner), left)
+        return Patch(asked, corner), Patch(bare * self._inside(corner, probe.mask.shape), corner)
 
     def noise(self, asked: Patch) -> Patch:
         """Return the covariance of the noise in the field with the field's products with some images."""
@@ -177,9 +191,9 @@ def _spread(
     return Patch(spread, tuple(c - b for c, b in zip(corner, before, strict=True)))
 
 
-def _trimmed(patch: Patch) -> Patch:
-    """Cut off the rim where the first array is next to nothing."""
-    there = np.argwhere(np.abs(patch.values[0]) > NOTHING * np.abs(patch.values[0]).max(initial=0.0))
+def _trimmed(patch: Patch, share: float) -> Patch:
+    """Cut off the rim where the first array is below a share of its height."""
+    there = np.argwhere(np.abs(patch.values[0]) > share * np.abs(patch.values[0]).max(initial=0.0))
     if not len(there):
         return patch
     first, last = there.min(axis=0), there.max(axis=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Literal, Self
 
@@ -15,9 +16,12 @@ from simkit.correlation.joint import closest
 from simkit.correlation.models import Painter
 from simkit.correlation.peaks import Peak
 from simkit.correlation.refinement import Field, Probe
-from simkit.correlation.search import Scan
+from simkit.correlation.search import Scan, scan
 from simkit.picker._search import TemplateSearch
 from simkit.picker.base import Sight
+
+CLEAR = 4.0
+"""Standard deviations of the score from which on a particle is taken out before noise is estimated anew."""
 
 
 class LinearSearch(TemplateSearch):
@@ -68,6 +72,20 @@ class LinearSearch(TemplateSearch):
         )
         everything = taken + [p for p in left if p.score < stop and _is_apart(p, taken, apart[p.template])]
         return everything, level(np.array([peak.score for peak in everything]))
+
+    def left_of(self, image: FloatArray, field: Field, probes: Sequence[Probe], sight: Sight) -> FloatArray:
+        """Return an image without the particles that are clearly seen in it."""
+        found = scan(field, probes, lost_energy=self.lost_energy, workers=sight.workers)
+        may_stand = functools.partial(self._may_stand, sight, np.isfinite(sight.pixels))
+        reach, level = self._reach(sight), CLEAR * found.noise_sd
+        crowd = Crowd(
+            found, field, probes, reach=reach, closest=self._closest(field, probes), may_stand=may_stand
+        )
+        peaks, _ = best_peaks(
+            found, field, probes, level=lambda scores: level, low=None, reach=reach, may_stand=may_stand
+        )
+        crowd.take(peaks, level=level)
+        return image - field.frame.cut(crowd.fit.picture(field.values.shape))
 
     def _reach(self, sight: Sight) -> list[float]:
         if self.overlaps == "separate":

@@ -16,6 +16,9 @@ from simkit.correlation.whitening import NoiseSpectrum, sampled_spectrum, unit_n
 from simkit.picker._joint import LinearSearch
 from simkit.picker.base import Sight
 
+ESTIMATES = 1
+"""How often the noise of a crowded field is estimated anew, from what is left without its particles."""
+
 
 class MatchedFilter(LinearSearch):
     """Correlation after whitening: F⁻¹[F(k) T*(k) / P(k)] / sqrt((1/N) Σ |T|² / P).
@@ -50,7 +53,16 @@ class MatchedFilter(LinearSearch):
 
     def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
         """See `TemplateSearch.prepare`."""
-        spectrum = self._spectrum(image, sight)
+        prepared = self._whitened(image, frame, sight, self._spectrum(image, sight))
+        if self.noise == "estimated" and self.overlaps == "joint":
+            for _ in range(ESTIMATES):
+                left = self.left_of(image, *prepared, sight)
+                prepared = self._whitened(image, frame, sight, self._spectrum(left, sight))
+        return prepared
+
+    def _whitened(
+        self, image: FloatArray, frame: Frame, sight: Sight, spectrum: NoiseSpectrum
+    ) -> tuple[Field, list[Probe]]:
         if self.lowpass is not None:
             self._require_finer_than(min(bank.diameter for bank in sight.banks))
             spectrum = up_to(spectrum, 1 / self.lowpass)
