@@ -134,7 +134,8 @@ def _side_by_side(lists: Mapping[str, Sequence[Any]], place: Path) -> tuple[Leve
     for i in range(count):
         settings = [Setting(path, values[i], (*place, path, i)) for path, values in lists.items()]
         first = _level(settings[0].value, settings)
-        label = ", ".join(_label(setting.value) for setting in settings)
+        # What goes to several paths alike is said once.
+        label = ", ".join(dict.fromkeys(_label(setting.value) for setting in settings))
         found.append(Level(label, first.value, first.unit, tuple(settings)))
     return tuple(found)
 

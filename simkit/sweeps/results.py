@@ -134,9 +134,10 @@ def _axis(scenario: Scenario, name: str, cells: Sequence[Cell]) -> AxisInfo:
     found = {cell.levels[name].label: cell.levels[name] for cell in cells if name in cell.levels}
     levels = list(found.values())
     declared = [b.axes[name] for b in scenario.sweep.blocks if name in b.axes] if scenario.sweep else []
-    single = all(axis.zip is None and axis.cases is None for axis in declared)
     units = {level.unit for level in levels}
-    numeric = single and len(units) == 1 and all(level.value is not None for level in levels)
+    # Of lists side by side the first is the number, if it tells the levels apart.
+    apart = len({level.value for level in levels}) == len(levels)
+    numeric = apart and len(units) == 1 and all(level.value is not None for level in levels)
     if numeric:
         levels.sort(key=lambda level: level.value or 0.0)
     log = any(axis.logspace is not None or axis.scale == "log" for axis in declared)
