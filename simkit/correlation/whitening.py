@@ -54,7 +54,7 @@ def whitened(
 
     Parameters
     ----------
-    padded : array, float64
+    padded : array
         Periodic image.
     grid : Grid
         Its grid.
@@ -64,13 +64,14 @@ def whitened(
     Returns
     -------
     image : array
-        F⁻¹[F / P].
+        F⁻¹[F / P], in the image's own precision.
     weight : callable
         Noise power spectrum of that image, 1/P, exactly as templates in small boxes meet it.
     """
     inverse_power = 1.0 / spectrum(grid)
     inverse_power[(0,) * grid.ndim] = 0.0
-    filtered = fourier.forward(padded, workers=workers) * inverse_power
+    filtered = fourier.forward(padded, workers=workers)
+    filtered *= inverse_power.astype(filtered.real.dtype)
     covariance = fourier.inverse(inverse_power.astype(np.complex64), grid.shape, workers=workers)
 
     def weight(box: Grid) -> FloatArray:
@@ -96,9 +97,10 @@ def unit_noise(kernels: FloatArray, weight: NoiseSpectrum) -> FloatArray:
         Power spectrum of the noise that they meet.
     """
     grid = Grid(tuple(fourier.fast_length(2 * n - 1) for n in kernels.shape[1:]), 1.0)
-    power = fourier.power(fourier.forward_stack(kernels, grid.shape))
-    counted = weight(grid) * fourier.hermitian_weights(grid.shape)
-    variance = (power * counted).reshape(len(kernels), -1).sum(axis=1) / grid.size
+    counted = weight(grid) * fourier.hermitian_weights(grid.shape) / grid.size
+    # One by one, which the cache holds from one step to the next.
+    power = (fourier.power(fourier.forward_stack(kernel, grid.shape)) for kernel in kernels)
+    variance = np.array([np.vdot(p, counted) for p in power])
     sd = np.sqrt(np.where(variance > 0, variance, 1.0))
     return kernels / sd.reshape(-1, *(1,) * grid.ndim)
 

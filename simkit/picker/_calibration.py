@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from simkit.core import fourier
 from simkit.core.grid import ComplexArray, FloatArray, Grid
@@ -38,6 +39,9 @@ SMOOTH = 0.1
 
 MOST_VIEWS = 720
 """Views that are drawn at most; of more, whole templates are left out, which errs on the safe side."""
+
+ROUNDED = 10_000
+"""Parts of a view's largest value that kernels are told apart by."""
 
 KNOTS = 6
 """Frequencies at which a kind of spectrum is told from another."""
@@ -161,24 +165,31 @@ class _Request:
 
     def __init__(self, sought: tuple[Views, ...], kind: tuple[tuple[float, float], ...]) -> None:
         self.kind = kind
-        rounded = []
+        self._whole = [replace(views, kernels=_rounded(views.kernels)) for views in sought]
         content = hashlib.blake2b(repr(kind).encode(), digest_size=16)
-        for views in sought:
-            # Kernels scaled anew for every micrograph differ by rounding; what is compared is measured.
-            largest = np.abs(views.kernels).max(axis=tuple(range(1, views.kernels.ndim)), keepdims=True)
-            scaled = views.kernels / np.where(largest > 0, largest, 1.0)
+        for views in self._whole:
             content.update(repr((views.grid, views.angle_step, views.angle_range, views.reach)).encode())
-            whole = np.rint(scaled * 1e4).astype(np.int16)
-            content.update(whole.tobytes())
-            rounded.append(replace(views, kernels=whole / 1e4))
-        self.sought = tuple(rounded)
+            content.update(views.kernels.data)
         self.digest = content.hexdigest()
+
+    @property
+    def sought(self) -> tuple[Views, ...]:
+        """The templates, rounded: what is compared is measured."""
+        return tuple(replace(views, kernels=views.kernels / ROUNDED) for views in self._whole)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Request) and self.digest == other.digest
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+
+def _rounded(kernels: FloatArray) -> npt.NDArray[np.int16]:
+    """Round every view to parts of its largest value; scaled anew for every micrograph, its bits differ."""
+    whole = np.empty(kernels.shape, np.int16)
+    for view, row in zip(kernels, whole, strict=True):
+        row[...] = np.rint(view * (ROUNDED / (np.abs(view).max() or 1.0)))
+    return whole
 
 
 def _kind(noise: NoiseSpectrum, grid: Grid) -> tuple[tuple[float, float], ...]:
