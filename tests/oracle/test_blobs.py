@@ -182,7 +182,7 @@ def test_the_places_are_those_of_scikit_image() -> None:
 
 
 @KINDS
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(st.sampled_from([(128, 140), (129, 141)]), st.floats(-0.5, 0.5), st.floats(-0.5, 0.5))
 def test_a_blob_is_found_where_it_is(kind: type[Blobs], shape: tuple[int, int], dy: float, dx: float) -> None:
     place = np.array([62 + dy, 71 + dx])
@@ -192,12 +192,10 @@ def test_a_blob_is_found_where_it_is(kind: type[Blobs], shape: tuple[int, int], 
     np.testing.assert_allclose(found, place, atol=0.02)
 
 
-@pytest.mark.parametrize(
-    ("kind", "largest", "coloured"), [(Log, None, False), (Log, 150.0, True), (Dog, 150.0, False)]
-)
+@pytest.mark.parametrize(("kind", "largest", "coloured"), [(Log, 150.0, True), (Dog, None, False)])
 def test_noise_gives_as_many_picks_as_expected(kind: type[Blobs], largest: float, coloured: bool) -> None:
     picker = blobs(kind, largest=largest, diameter=100.0 if largest is None else 80.0)
-    images = [noise((256, 260), seed, coloured=coloured) for seed in range(100, 110)]
+    images = [noise((256, 260), seed, coloured=coloured) for seed in range(100, 108)]
     found = [picker.pick(sight(image)) for image in images]
     expected = sum(f.expected_false for f in found)
     low, high = stats.poisson.ppf([ONE_IN_A_THOUSAND / 2, 1 - ONE_IN_A_THOUSAND / 2], expected)
@@ -205,8 +203,7 @@ def test_noise_gives_as_many_picks_as_expected(kind: type[Blobs], largest: float
     assert low <= sum(len(f.picks) for f in found) <= high
 
 
-@KINDS
-@pytest.mark.parametrize("coloured", [False, True])
+@pytest.mark.parametrize(("kind", "coloured"), [(Log, True), (Dog, False)])
 def test_particles_do_not_pass_for_noise(kind: type[Blobs], coloured: bool) -> None:
     """The score of the noise alone has unit deviation, though a sixth of the image is particles."""
     background = noise((400, 410), 21, coloured=coloured)
@@ -223,8 +220,7 @@ def test_particles_do_not_pass_for_noise(kind: type[Blobs], coloured: bool) -> N
     assert stats.median_abs_deviation(raw, axis=None, scale="normal") > 1.3
 
 
-@KINDS
-@pytest.mark.parametrize("coloured", [False, True])
+@pytest.mark.parametrize(("kind", "coloured"), [(Log, True), (Dog, False)])
 def test_the_predicted_error_is_the_observed_one(kind: type[Blobs], coloured: bool) -> None:
     # So far apart that neighbours do not bend each other's tops.
     disks, places = crowd(31, 50, (640, 650), apart=2.2)
