@@ -1,10 +1,10 @@
-"""The verbs of simkit for Python: load, simulate, pick, score, run, report."""
+"""The verbs of simkit for Python: load, simulate, pick, score, run, report, sweep."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -14,6 +14,10 @@ from simkit.engine import output, picking, pipeline, scoring, simulation
 from simkit.engine.results import RunResult, Simulation
 from simkit.scenario import loading
 from simkit.scenario.spec import Scenario
+
+if TYPE_CHECKING:
+    from simkit.scenario.loading import Draft
+    from simkit.sweeps.results import SweepResult
 
 
 def load(path: str | Path, *, overrides: Sequence[str] = (), seed: int | None = None) -> Scenario:
@@ -123,3 +127,55 @@ def report(result: RunResult, directory: str | Path) -> Path:
     folder = Path(directory)
     output.save(result, folder, page=render(result, command="simkit.report(result, directory)"))
     return folder / "report.html"
+
+
+def sweep(scenario: str | Path | Draft, *, folder: str | Path, workers: int | None = None) -> SweepResult:
+    """Run every cell of a scenario's `sweep` that is not finished, and write what all of them come to.
+
+    Parameters
+    ----------
+    scenario : str, Path or Draft
+        The YAML file, or what `simkit.scenario.loading.read_draft` read of it with overrides.
+    folder : str or Path
+        Where tables, Dataset, page and, in `store`, every finished piece go. The same call goes on where it
+        was stopped.
+    workers : int, optional
+        Processes; all cores by default. Results do not depend on it.
+
+    Returns
+    -------
+    SweepResult
+        Its `failures` list what failed; the other cells are there.
+
+    Raises
+    ------
+    SimkitError
+        If the scenario, or any cell of it, is wrong.
+    """
+    import os
+
+    from simkit.reports.sweep_page import render
+    from simkit.sweeps.executors import executor
+    from simkit.sweeps.output import save
+    from simkit.sweeps.running import plan, run_sweep
+    from simkit.sweeps.store import Store
+
+    draft = loading.read_draft(scenario) if isinstance(scenario, (str, Path)) else scenario
+    made, target = plan(draft), Path(folder)
+    with executor(workers or os.cpu_count() or 1, None) as who:
+        result = run_sweep(made, Store((target / "store").absolute()), who)
+    save(result, target, page=render(result, command="simkit.sweep(scenario, folder=folder)"))
+    return result
+
+
+def open_sweep(path: str | Path) -> SweepResult:
+    """Return a finished sweep from its folder.
+
+    Raises
+    ------
+    DataError
+        If the folder holds no sweep, or a file of it is damaged.
+    """
+    from simkit.sweeps import output as sweep_output
+
+    return sweep_output.open_sweep(path)

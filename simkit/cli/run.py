@@ -32,6 +32,10 @@ REPRODUCE = "simkit run scenario.yaml"
 was run, so that running either leaves the same bits."""
 
 
+SWEEP = "sweep.json"
+"""The file by which a sweep's directory is known: `simkit.sweeps.output.MARK`, which takes long to load."""
+
+
 @friendly
 def run(
     scenario: ScenarioFile,
@@ -76,29 +80,46 @@ def run(
 @friendly
 def report(
     directories: Annotated[
-        list[Path], typer.Argument(metavar="DIR…", help="Directories that `simkit run` wrote.")
+        list[Path], typer.Argument(metavar="DIR…", help="Directories of `simkit run` or `simkit sweep`.")
     ],
     workers: Workers = None,
     debug: Debug = False,
 ) -> None:
-    """Make the reports of earlier runs anew.
+    """Make the reports of earlier runs and sweeps anew.
 
-    A run is repeated from the resolved scenario in its directory, which gives the same bits.
+    A run is repeated from the resolved scenario in its directory, which gives the same bits. Of a sweep
+    nothing is run: its tables are there.
 
     Example: simkit report reports/hemocyanin
     """
     from simkit.core.errors import DataError
 
     for directory in directories:
+        if (directory / SWEEP).is_file():
+            _report_sweep(directory)
+            continue
         scenario = directory / "scenario.yaml"
         if not scenario.is_file():
             raise DataError(
-                "there is no scenario.yaml here; name a directory that `simkit run` wrote", str(directory)
+                "there is no scenario.yaml and no sweep.json here; name a directory that `simkit run` or "
+                "`simkit sweep` wrote",
+                str(directory),
             )
         result = _execute(load(scenario), workers)
         keep_stages = (directory / "stages.nc").exists()
         _write(result, directory, keep_stages=keep_stages)
         typer.echo(f"report: {directory / 'report.html'}")
+
+
+def _report_sweep(directory: Path) -> None:
+    from simkit.cli.sweep import REPRODUCE as REPRODUCE_SWEEP
+    from simkit.io.atomic import write_bytes_atomic
+    from simkit.reports.sweep_page import render
+    from simkit.sweeps.output import open_sweep
+
+    page = render(open_sweep(directory), command=REPRODUCE_SWEEP)
+    write_bytes_atomic(directory / "report.html", page.encode())
+    typer.echo(f"report: {directory / 'report.html'}")
 
 
 def _execute(loaded: Loaded, workers: int | None) -> RunResult:

@@ -28,9 +28,12 @@ from simkit.cli.manners import (
 if TYPE_CHECKING:
     from simkit.sweeps.completion import Progress, Tell
     from simkit.sweeps.estimate import Cost
-    from simkit.sweeps.results import AxisInfo, SweepResult
+    from simkit.sweeps.results import SweepResult
     from simkit.sweeps.running import Plan
     from simkit.sweeps.store import Store
+
+REPRODUCE = "simkit sweep sweep.yaml"
+"""The command that the page gives. It names the resolved scenario beside the page, as that of a run does."""
 
 MOST_SHOWN = 40
 """Cells that the terminal lists; the report has all."""
@@ -81,6 +84,7 @@ def sweep(
     """
     import os
 
+    from simkit.reports.sweep_page import render
     from simkit.scenario.loading import read_draft
     from simkit.sweeps import running
     from simkit.sweeps.completion import Manner
@@ -102,13 +106,13 @@ def sweep(
     started = time.monotonic()
     with executor(cores, scheduler) as who, _live() as tell:
         result = running.run_sweep(made, results, who, manner=manner, tell=tell)
-    save(result, folder)
+    save(result, folder, page=render(result, command=REPRODUCE))
     note(f"{result.cells.num_rows} cells in {time.monotonic() - started:.0f} s")
     if as_json:
         emit_json(_plain(result, folder))
     else:
         typer.echo(_summary(result))
-        typer.echo(f"results: {folder}")
+        typer.echo(f"report: {folder / 'report.html'}")
     if not result.passed:
         raise typer.Exit(1)
 
@@ -213,13 +217,15 @@ def _live() -> Iterator[Tell | None]:
 
 def _summary(result: SweepResult) -> str:
     """Return the class-blind F1 of every cell and picker, differences between pickers, and what failed."""
+    from simkit.sweeps.places import value_text
+
     blind = [row for row in result.scores.to_pylist() if row["class"] == "all"]
     pickers = list(dict.fromkeys(row["picker"] for row in blind))
     values = {(row["cell"], row["picker"]): row for row in blind}
     rows = [["cell", *(axis.name for axis in result.axes), *(f"F1 {picker}" for picker in pickers)]]
     cells = result.cells.to_pylist()
     for cell in cells[:MOST_SHOWN]:
-        shown = [_shown(cell[axis.name], axis) for axis in result.axes]
+        shown = [value_text(axis, cell[axis.name]) for axis in result.axes]
         rows.append([str(cell["cell"]), *shown, *(_f1(values.get((cell["cell"], p))) for p in pickers)])
     parts = [aligned(rows)]
     if len(cells) > MOST_SHOWN:
@@ -232,12 +238,6 @@ def _summary(result: SweepResult) -> str:
     return "\n\n".join(parts)
 
 
-def _shown(value: float | str | None, axis: AxisInfo) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else f"{value:.4g} {axis.unit}".strip()
-
-
 def _f1(row: dict[str, Any] | None) -> str:
     if row is None:
         return "–"
@@ -248,6 +248,7 @@ def _f1(row: dict[str, Any] | None) -> str:
 def _plain(result: SweepResult, folder: Path) -> dict[str, Any]:
     return {
         "folder": str(folder),
+        "report": str(folder / "report.html"),
         "cells": result.cells.to_pylist(),
         "answers": [dict(answer) for answer in result.answers],
         "failures": [dict(failure) for failure in result.failures],
