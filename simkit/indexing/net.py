@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import KDTree
+from scipy import ndimage
+from scipy.spatial import ConvexHull, KDTree
 from scipy.special import bdtrc
 
 from simkit.core.grid import FloatArray
@@ -38,6 +39,9 @@ PASSES = 4
 COMPANION = 0.3
 """Share of the commonest site's points from which another place in the cell is a site too."""
 
+HULL_ROUNDING = 1e-9
+"""Of the extent of all sites by which one may lie beyond the hull of others: far less than the next one does."""
+
 Indices = npt.NDArray[np.intp]
 
 
@@ -67,14 +71,20 @@ class NetSites:
         return NetSites(self.positions[rows], self.indices[rows], self.which[rows])
 
     def share_around(self, occupied: npt.NDArray[np.bool_], side: int) -> FloatArray:
-        """Return which share of the like sites among the `side` × `side` cells around each is occupied."""
+        """Return which share of `side` × `side` cells around each has a site like it, here and occupied."""
         share = np.zeros(len(self))
         for site in np.unique(self.which):
             rows = self.which == site
-            everything = np.ones(rows.sum(), bool)
             grid = SiteGrid.of(self.indices[rows])
-            share[rows] = grid.box_mean(occupied[rows].astype(float), everything, side)
+            there = grid.spread(occupied[rows].astype(float), empty=0.0)
+            share[rows] = grid.gather(ndimage.uniform_filter(there, side, mode="constant"))
         return share
+
+    def between(self, occupied: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Tell which sites are within the convex hull of the occupied ones, which must not be on one line."""
+        planes = ConvexHull(self.positions[occupied]).equations
+        rounding = HULL_ROUNDING * float(np.ptp(self.positions))
+        return np.asarray((self.positions @ planes[:, :2].T + planes[:, 2] <= rounding).all(axis=1))
 
 
 @dataclass(frozen=True)

@@ -42,14 +42,14 @@ REGION = 5
 """Cells, a side, among which picks tell where the crystal reaches, before its sites are searched."""
 
 SPARSE = 0.3
-"""Share of what crystal has that must be there for the sites to be searched: near a corner 9 of 25 are."""
+"""Share of what a crystal has there that must be there for sites to be searched: at a corner 9 of 25 are."""
 
 SEARCHED = 0.4
 """The same of a site and its eight neighbours, once all are searched: one row beyond a straight edge has 3 of
 9, a corner 4."""
 
 SURROUNDED = 0.5
-"""The same for an empty site to be a hole; with fewer it is a notch in the crystal's edge."""
+"""The same for an empty site between picks to be a hole; with fewer it is in a bay of the crystal's edge."""
 
 
 def at_sites(plain: Harvest, search: Search) -> Harvest:
@@ -73,9 +73,9 @@ def at_sites(plain: Harvest, search: Search) -> Harvest:
     region = _covered(sites, _near(sites.positions, picks, radius), REGION, SPARSE)
     near = _peaks_at(sites, region, radius, picks, search)
     # Only the peaks at its sites tell where the crystal ends, and how many of its sites there are.
-    harvest = _cut(plain, search, sites, region, near, radius)
+    harvest = _cut(plain, search, net, sites, region, near, radius)
     region &= _covered(sites, _near(sites.positions, harvest.picks, radius), 3, SEARCHED)
-    harvest = _cut(plain, search, sites, region, near, radius)
+    harvest = _cut(plain, search, net, sites, region, near, radius)
     return _with_holes(harvest, search, net, sites, region, near)
 
 
@@ -168,30 +168,38 @@ def _near(points: FloatArray, peaks: Sequence[Peak], radius: float) -> Mask:
 
 
 def _cut(
-    plain: Harvest, search: Search, sites: NetSites, region: Mask, near: Sequence[Peak | None], radius: float
+    plain: Harvest,
+    search: Search,
+    net: FittedNet,
+    sites: NetSites,
+    region: Mask,
+    near: Sequence[Peak | None],
+    radius: float,
 ) -> Harvest:
     """Rank the peaks at the sites of a region and all others alike, and cut them."""
-    there = [(peak, row) for row, peak in enumerate(near) if peak is not None and region[row]]
-    elsewhere = _apart_from(plain.peaks, sites.positions[region], radius)
-    peaks = [peak for peak, _ in there] + elsewhere
-    rows = np.array([row for _, row in there] + [-1] * len(elsewhere), int)
+    there = [peak for peak, inside in zip(near, region, strict=True) if peak is not None and inside]
+    peaks = there + _apart_from(plain.peaks, sites.positions[region], radius)
+    at_site = np.arange(len(peaks)) < len(there)
     scores = np.array([peak.score for peak in peaks])
     share = region.sum() * math.pi * radius**2 / (search.allowed * search.grid.area)
     counted = search.count(radius)
     table = Ranks.of_counts(plain.above, lambda u: share * counted(u), noise_sd=search.found.noise_sd)
-    ranks = np.where(rows >= 0, table.of(scores), scores)
+    ranks = np.where(at_site, table.of(scores), scores)
     reach = np.array([search.reach[peak.template] for peak in peaks])
-    kept = suppress(np.array([peak.position for peak in peaks]), ranks, reach)
+    positions = np.array([peak.position for peak in peaks])
+    kept = suppress(positions, ranks, reach)
 
     def above(u: float) -> float:
         return 2 * plain.above(u)
 
     cut = search.level(ranks[kept], above)
     # Elsewhere only picks stay, so that all that is picked scores higher than all that is not.
-    kept = kept[(rows[kept] >= 0) | (ranks[kept] >= cut)]
+    kept = kept[at_site[kept] | (ranks[kept] >= cut)]
     kept = kept[np.argsort(-scores[kept], kind="stable")]
     lowest = scores[kept[ranks[kept] >= cut]].min(initial=np.inf)
-    indices = np.where(rows[kept, None] >= 0, sites.indices[rows[kept]], np.nan)
+    nearest = net.nearest(positions[kept])
+    off = np.linalg.norm(positions[kept] - nearest.positions, axis=1) > radius
+    indices = np.where(off[:, None], np.nan, nearest.indices)
     return Harvest(
         [peaks[i] for i in kept],
         ranks[kept],
@@ -199,7 +207,7 @@ def _cut(
         min(table.score(cut), float(lowest)),
         above,
         columns={"h": indices[:, 0], "k": indices[:, 1]},
-        doubts={"off_lattice": rows[kept] < 0},
+        doubts={"off_lattice": off},
         notes={"sites": float(region.sum()), "site_radius": radius},
     )
 
@@ -223,7 +231,7 @@ def _with_holes(
     taken = _near(sites.positions, harvest.picks, harvest.notes["site_radius"])
     # Where a pick stands beside its place the site is not empty.
     empty = region & ~_near(sites.positions, harvest.picks, FARTHEST * net.spacing())
-    empty &= _covered(sites, taken, 3, SURROUNDED)
+    empty &= _covered(sites, taken, 3, SURROUNDED) & sites.between(taken)
     scores = np.array([np.nan if peak is None else peak.score for peak in near])
     holes = Holes(
         h=sites.indices[empty, 0],

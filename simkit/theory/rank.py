@@ -1,8 +1,8 @@
 """How much a peak counts where few places are searched: as one as rare where many are.
 
-Noise is mistaken for a particle the more often the more places are looked at. With two expected numbers of
-false peaks above a level, E(u) anywhere and the smaller e(u) at some places, a peak of u at one of those is as
-rare as one of v anywhere if E(v) = e(u). Its rank is v, and it is v − u ahead.
+Noise is mistaken for a particle the more often the more places are looked at. Of two expected numbers of
+false peaks above a level let E(u) be that anywhere and e(u), which is smaller, that at some places. Then a
+peak of u at one of those is as rare as one of v anywhere, if E(v) = e(u): its rank is v, it is v − u ahead.
 """
 
 from __future__ import annotations
@@ -65,6 +65,6 @@ class Ranks:
         return scores + np.interp(scores, self.scores, self.ahead)
 
     def score(self, rank: float) -> float:
-        """Return the score that has a rank; of one below all tabulated the lowest score, or the rank itself."""
+        """Return the score that has a rank; of one below all tabulated the lowest, or the rank itself."""
         lowest = min(rank, float(self.scores[0]))
         return max(rank - float(np.interp(rank, self.scores + self.ahead, self.ahead)), lowest)
