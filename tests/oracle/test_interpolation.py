@@ -1,4 +1,4 @@
-"""Values between pixels, and the centred periodogram, against sums written out."""
+"""Values between pixels, and the centred periodogram, against sums written out; views moved and turned."""
 
 import itertools
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from simkit.core import fourier
+from simkit.correlation.subpixel import turned, with_derivatives
 
 SHAPES = [(9,), (8,), (7, 10), (8, 9)]
 
@@ -46,3 +47,48 @@ def test_a_periodogram_keeps_the_energy_and_has_its_zero_in_the_middle(shape):
     power = fourier.periodogram(image)
     assert power.sum() == pytest.approx(image.size * (image**2).sum(), rel=1e-12)
     assert power[tuple(n // 2 for n in shape)] == pytest.approx(image.sum() ** 2, rel=1e-9)
+
+
+def comma(y, x, psi):
+    """No symmetry, features of 2 px, and next to nothing 18 px from its centre."""
+    along, across = np.cos(psi) * x + np.sin(psi) * y, np.cos(psi) * y - np.sin(psi) * x
+    return np.exp(-(along**2 / 24 + across**2 / 8)) + np.exp(-((along - 5) ** 2 + (across - 3) ** 2) / 8)
+
+
+@pytest.mark.parametrize("shape", [(41, 41), (40, 42)])
+@pytest.mark.parametrize(("offset", "turn"), [((0.3, -0.45), 0.12), ((-0.2, 0.5), -0.06), ((0.0, 0.4), 0.0)])
+def test_a_view_moved_and_turned_is_the_same_thing_drawn_there(shape, offset, turn):
+    y, x = (np.arange(n) - n // 2 for n in shape)
+
+    def drawn(at):
+        return 3 + comma(y[:, None] - at[0], x[None, :] - at[1], 0.7 + at[2])
+
+    gradient, hessian = with_derivatives(drawn((0, 0, 0)), np.array(offset), turn)
+    at, steps = np.array([*offset, turn]), 1e-3 * np.eye(3)
+    # Central differences of step 1e-3 are off by 1e-6 of a third derivative, and a Gaussian of 2 px by 3e-5
+    # of its height, mostly beyond Nyquist; derivatives weigh that by up to π and by 10 px.
+    np.testing.assert_allclose(gradient[0], drawn(at) - 3, atol=3e-5)
+    for i, e in enumerate(steps):
+        slope = (drawn(at + e) - drawn(at - e)) / 2e-3
+        np.testing.assert_allclose(gradient[1 + i], slope, atol=3e-4 * np.abs(slope).max())
+        for j, f in enumerate(steps):
+            bend = (drawn(at + e + f) - drawn(at + e - f) - drawn(at - e + f) + drawn(at - e - f)) / 4e-6
+            np.testing.assert_allclose(hessian[i, j], bend, atol=2e-3 * np.abs(bend).max())
+
+
+def test_in_one_dimension_a_view_only_moves():
+    x = np.arange(31) - 15
+    gradient, hessian = with_derivatives(np.exp(-(x**2) / 8), np.array([0.3]))
+    at = x - 0.3
+    np.testing.assert_allclose(gradient, [np.exp(-(at**2) / 8), at / 4 * np.exp(-(at**2) / 8)], atol=1e-5)
+    np.testing.assert_allclose(hessian[0, 0], (at**2 / 16 - 1 / 4) * np.exp(-(at**2) / 8), atol=1e-4)
+
+
+def test_a_quarter_turn_in_small_ones_is_an_exchange_of_axes():
+    y, x = np.indices((41, 41)) - 20
+    picture = comma(y, x, 0.2)
+    image = picture
+    for _ in range(9):
+        image = turned(image, np.deg2rad(10))
+    # +x to +y: what was at (y, x) is at (x, −y).
+    np.testing.assert_allclose(image, picture[::-1].T, atol=1e-4)
