@@ -40,7 +40,7 @@ COMPANION = 0.3
 """Share of the commonest site's points from which another place in the cell is a site too."""
 
 HULL_ROUNDING = 1e-9
-"""Of the extent of all sites by which one may lie beyond the hull of others: far less than the next one does."""
+"""Of the extent of all sites by which one may lie beyond the hull of others: less than the next one does."""
 
 Indices = npt.NDArray[np.intp]
 

@@ -182,7 +182,8 @@ def _cut(
     at_site = np.arange(len(peaks)) < len(there)
     scores = np.array([peak.score for peak in peaks])
     share = region.sum() * math.pi * radius**2 / (search.allowed * search.grid.area)
-    counted = search.count(radius)
+    # In whole pixels, so that micrographs alike are calibrated once.
+    counted = search.count(math.ceil(radius / search.grid.pixel_size) * search.grid.pixel_size)
     table = Ranks.of_counts(plain.above, lambda u: share * counted(u), noise_sd=search.found.noise_sd)
     ranks = np.where(at_site, table.of(scores), scores)
     reach = np.array([search.reach[peak.template] for peak in peaks])

@@ -60,7 +60,7 @@ def test_a_net_is_found_among_false_and_missing_points() -> None:
 
 
 def test_errors_of_sites_are_what_they_are_said_to_be() -> None:
-    """χ² of 50 places, two numbers each, every one of another crystal; outside its 0.1 % tails on either side once in 500."""
+    """χ² of 50 places, each of another crystal; it is outside its 0.1 % tails once in 500."""
     rng, total = np.random.default_rng(2), 0.0
     for seed in range(50):
         net = net_through(crystal(seed, 0.7, 2.0), BASIS, area=SIDE**2)
