@@ -248,6 +248,8 @@ class Picks(Table):
             "sigma_psi": Column(float, "°", "predicted standard error of ψ; NaN where none is known"),
             "p_value": Column(float, "", "chance that noise alone has so high a peak anywhere in the image"),
             "q_value": Column(float, "", "share of false picks to expect among those down to this one"),
+            "runner_up": Column(str, "", "the likeliest other template at this place, where several compete"),
+            "certainty": Column(float, "", "chance that it is this template, if it is one of the two"),
             "flags": Column(str, "", "doubts, parted by spaces: edge, crowded, inverted"),
         }
     )

@@ -190,6 +190,31 @@ def best_near(
     return near
 
 
+def peaks_near(
+    found: Scan,
+    field: Field,
+    probes: Sequence[Probe],
+    index: Indices,
+    templates: Indices,
+    *,
+    may_stand: MayStand,
+) -> list[Peak | None]:
+    """Return the exact peak of one template near each sample of a scan, None where there is none.
+
+    Parameters
+    ----------
+    index : array of int, shape (n, ndim)
+        Samples of the scan.
+    templates : array of int, shape (n,)
+        Whose peak is wanted there.
+    """
+    position = np.array(found.grid.origin) + index * found.grid.pixel_size
+    work = _Work(found, field, probes, RoughPeaks(index, position, np.zeros(len(index))), may_stand)
+    work.winner = templates
+    with ThreadPoolExecutor(found.workers) as pool:
+        return list(pool.map(work.highest, range(len(index))))
+
+
 def _nth(descending: FloatArray, n: int) -> float:
     """Return the n-th value of a list, 0 where it is shorter."""
     return float(descending[n - 1]) if n <= len(descending) else 0.0

@@ -51,6 +51,8 @@ class Scan:
         Largest share of any view's energy that the search did not see.
     workers : int
         Threads, for what follows too.
+    rival, runner : arrays like `best` and `winner`, or None
+        The same of all templates but those of the winner's group; None if there is one group only.
     """
 
     best: FloatArray
@@ -62,9 +64,18 @@ class Scan:
     noise_sd: float
     lost_energy: float
     workers: int = 1
+    rival: FloatArray | None = None
+    runner: FloatArray | None = None
 
 
-def scan(field: Field, probes: Sequence[Probe], *, lost_energy: float, workers: int = 1) -> Scan:
+def scan(
+    field: Field,
+    probes: Sequence[Probe],
+    *,
+    lost_energy: float,
+    workers: int = 1,
+    groups: Sequence[int] | None = None,
+) -> Scan:
     """Compute the best score at every place.
 
     Parameters
@@ -77,6 +88,8 @@ def scan(field: Field, probes: Sequence[Probe], *, lost_energy: float, workers: 
         Share of any view's energy that may be lost for speed; 0 for every view on every pixel.
     workers : int
         Threads; the result does not depend on it.
+    groups : sequence of int, optional
+        Group of each template; of several, the best outside the winner's group is kept too.
     """
     kept, banks, lost = _reduced(field, probes, lost_energy, workers)
     samples = _sampled(field.values, kept, workers)
@@ -90,18 +103,42 @@ def scan(field: Field, probes: Sequence[Probe], *, lost_energy: float, workers: 
     best = np.full(shape, -np.inf, np.float32)
     winner = np.zeros(shape, np.int16)
     spreads = []
+    group = np.array(groups if groups is not None else [0] * len(probes))
+    compete = len(set(group)) > 1
+    rival, runner = (
+        (np.full(shape, -np.inf, np.float32), np.zeros(shape, np.int16)) if compete else (None, None)
+    )
     for i, (probe, bank) in enumerate(zip(probes, banks, strict=True)):
         sums = probe.sums[pixels].astype(np.float32)
         scores, first = best_over_views(samples, bank, sums, start=start, workers=workers)
         if probe.norm is not None:
             norm = probe.norm[pixels].astype(np.float32)
             scores, first = ratio(scores, norm), ratio(first, norm)
+        if rival is not None and runner is not None:
+            _keep_rival(i, scores, best, winner, rival, runner, group)
         winner[scores > best] = i
         best = np.maximum(best, scores)
         spreads.append(robust_sd(first) if field.noise_sd is None else field.noise_sd)
     origin = tuple((a * step - frame.before) * frame.image.pixel_size for a in start)
     grid = Grid(shape, frame.image.pixel_size * step, origin)
-    return Scan(best, winner, grid, start, samples, banks, max(spreads), lost, workers)
+    return Scan(best, winner, grid, start, samples, banks, max(spreads), lost, workers, rival, runner)
+
+
+def _keep_rival(
+    i: int,
+    scores: FloatArray,
+    best: FloatArray,
+    winner: FloatArray,
+    rival: FloatArray,
+    runner: FloatArray,
+    group: FloatArray,
+) -> None:
+    """Keep the best outside the winner's group, before a template's scores are compared with the best."""
+    other = group[winner] != group[i]
+    beaten = other & (scores > best) & (best > -np.inf)
+    runner[beaten], rival[beaten] = winner[beaten], best[beaten]
+    beside = other & (scores <= best) & (scores > rival)
+    runner[beside], rival[beside] = i, scores[beside]
 
 
 def _reduced(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtr
@@ -45,10 +46,12 @@ class Sought:
     border: FloatArray | None
     allowed: float
 
-    def peaks_above(self, score: float) -> float:
-        """Return what the closed form expects of peaks above a score."""
+    def peaks_above(self, score: float, *, cut: bool = True) -> float:
+        """Return what the closed form expects of peaks above a score, less what the border cuts if asked."""
         level = self.law.level(score)
-        lost = _lost_at_border(self.border, level) * self.views.pixel_size if self.border is not None else 0.0
+        lost = 0.0
+        if cut and self.border is not None:
+            lost = _lost_at_border(self.border, level) * self.views.pixel_size
         area = self.allowed * math.prod(max(length - 2 * lost, 0.0) for length in self.extent)
         return self.views.peaks_above(level, self.law.steepness(level) * self.moments, area)
 
@@ -62,73 +65,74 @@ class Expectation:
     sought : sequence of Sought
         All templates.
     noise_sd : float
-        Unit of the levels, in the picker's own scale.
-    factor : callable
-        Level in standard deviations → picks for every peak that the closed form expects.
+        Unit of the levels, in the picker's own scale; 0 if there is no noise.
     area, around : float
         Of the image and of a pick's neighbourhood, Å^ndim.
     """
 
     sought: Sequence[Sought]
     noise_sd: float
-    factor: Callable[[float], float]
     area: float
     around: float
 
     def __call__(self, u: float) -> float:
-        """Return how many false picks are expected above u `noise_sd`."""
+        """Return how many false picks are expected above u `noise_sd`, counted in drawn noise."""
         score = u * self.noise_sd
-        peaks = sum(self.factor(s.law.level(score)) * s.peaks_above(score) for s in self.sought)
+        peaks = sum(self._factor(s.law.level(score)) * s.peaks_above(score) for s in self.sought)
         return saturated(peaks, area=self.area, around=self.around)
 
     def alone(self, templates: Sequence[int]) -> Expectation:
         """Return the expectation of a search for some of the templates only."""
-        some = [self.sought[i] for i in templates]
-        return Expectation(some, self.noise_sd, _measured(some), self.area, self.around)
+        return replace(self, sought=[self.sought[i] for i in templates])
+
+    def counted(self, by: Counting) -> Callable[[float], float]:
+        """Return u → expected number above u, counted in one of the three ways: see `Counting`."""
+        if by == "measured":
+            return self
+        if by == "closed_form":
+            return lambda u: sum(s.peaks_above(u * self.noise_sd, cut=False) for s in self.sought)
+        scores = sum(
+            len(s.views.kernels) * self.area / s.views.pixel_size**s.views.grid.ndim for s in self.sought
+        )
+        return lambda u: float(scores * ndtr(-u))
+
+    @functools.cached_property
+    def _factor(self) -> Callable[[float], float]:
+        return _measured(self.sought)
 
 
-def expected_above(
+def expectation(
     field: Field,
     probes: Sequence[Probe],
     laws: Sequence[ScoreLaw],
     *,
-    by: Counting,
     reach: Sequence[float],
     insets: Sequence[float],
     allowed: float,
-    noise_sd: float,
-) -> Callable[[float], float]:
-    """Return u → expected number of false picks per image above u standard deviations of the score.
+) -> Expectation:
+    """Return how many false picks a search expects.
 
     Parameters
     ----------
     field, probes
         What is searched, and for what.
     laws : sequence of ScoreLaw
-        Of every probe's scores.
-    by : {"measured", "closed_form", "independent_pixels"}
-        See `Counting`.
+        Of every probe's scores; the largest deviation is the unit of the levels.
     reach : sequence of float
         Å around each probe's peaks within which only the best stays.
     insets : sequence of float
         Å from the border of the image within which there are no picks of a probe.
     allowed : float
         Share of the image in which there may be picks.
-    noise_sd : float
-        Unit of u in the score's own scale; 0 if there is no noise.
     """
     image = field.frame.image
-    if by == "independent_pixels":
-        scores = allowed * image.size * sum(len(p.kernels) for p in probes)
-        return lambda u: float(scores * ndtr(-u))
     sought = [
-        _sought(field, probe, law, distance, inset, allowed, cut=by == "measured" and inset <= 0)
+        _sought(field, probe, law, distance, inset, allowed)
         for probe, law, distance, inset in zip(probes, laws, reach, insets, strict=True)
     ]
-    if by == "closed_form":
-        return lambda u: sum(s.peaks_above(u * noise_sd) for s in sought)
     everywhere = max(allowed * image.area, 1e-9)
-    return Expectation(sought, noise_sd, _measured(sought), everywhere, neighbourhood(min(reach), image.ndim))
+    around = neighbourhood(min(reach), image.ndim)
+    return Expectation(sought, max(law.sd for law in laws), everywhere, around)
 
 
 def _measured(sought: Sequence[Sought]) -> Callable[[float], float]:
@@ -139,9 +143,7 @@ def _measured(sought: Sequence[Sought]) -> Callable[[float], float]:
     return calibrate([s.views for s in sought], sought[0].law.divided if same else divided)
 
 
-def _sought(
-    field: Field, probe: Probe, law: ScoreLaw, reach: float, inset: float, allowed: float, *, cut: bool
-) -> Sought:
+def _sought(field: Field, probe: Probe, law: ScoreLaw, reach: float, inset: float, allowed: float) -> Sought:
     views, image = _views(probe, reach), field.frame.image
     return Sought(
         views=views,
@@ -149,7 +151,7 @@ def _sought(
         moments=views.moments(law.divided),
         extent=tuple(max(length - 2 * inset, 0.0) for length in image.extent),
         # A coefficient is divided by what is left of it.
-        border=_shares_inside(views, law.divided) if cut and probe.norm is None else None,
+        border=_shares_inside(views, law.divided) if inset <= 0 and probe.norm is None else None,
         allowed=allowed,
     )
 

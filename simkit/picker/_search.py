@@ -27,7 +27,8 @@ from simkit.correlation.peaks import Peak
 from simkit.correlation.refinement import Field, Probe
 from simkit.correlation.search import Scan, scan
 from simkit.correlation.whitening import NoiseSpectrum
-from simkit.picker._expectation import expected_above
+from simkit.picker._choice import chosen
+from simkit.picker._expectation import Expectation, expectation
 from simkit.picker._harvest import Harvest, Search
 from simkit.picker._laws import ScoreLaw, score_laws
 from simkit.picker._marks import doubts, significance, spelled, uncertainties
@@ -98,6 +99,11 @@ class TemplateSearch(Picker):
         """Return the columns of the standard errors that peaks of these scores have in place and angle."""
         return uncertainties(peaks, probes, self.detectability(scores, noise_sd))
 
+    def groups(self, banks: Sequence[TemplateBank]) -> list[int]:
+        """Return the group of every bank: of several groups it is chosen which one a pick is (`chosen`)."""
+        names = list(dict.fromkeys(bank.name for bank in banks))
+        return [names.index(bank.name) if self.needs_templates else 0 for bank in banks]
+
     def peaks(
         self,
         found: Scan,
@@ -129,8 +135,11 @@ class TemplateSearch(Picker):
         lost_energy = self.lost_energy if self.search == "coarse" else 0.0
         laws = score_laws(field, probes)
         field = replace(field, noise_sd=max(law.sd for law in laws))
-        found = scan(field, probes, lost_energy=lost_energy, workers=sight.workers)
-        above = self._expected_above(sight, field, probes, laws, allowed)
+        groups = self.groups(sight.banks)
+        found = scan(field, probes, lost_energy=lost_energy, workers=sight.workers, groups=groups)
+        expected = self._expected(sight, field, probes, laws, allowed)
+        counting = self.threshold.counting
+        above = expected.counted(counting)
         may_stand = functools.partial(self._may_stand, sight, allowed)
         harvest = Harvest.anywhere(
             *self.peaks(
@@ -153,17 +162,29 @@ class TemplateSearch(Picker):
                 reach=self._reach(sight),
                 may_stand=may_stand,
                 allowed=float(allowed.mean()),
-                count=lambda r: self._expected_above(sight, field, probes, laws, allowed, r),
+                count=lambda r: self._expected(sight, field, probes, laws, allowed, r).counted(counting),
                 level=lambda s, above: self.threshold.level(SearchStatistics(s, found.noise_sd, above)),
             )
             harvest = at_sites(harvest, search)
-        peaks, level, picked = harvest.peaks, harvest.level, harvest.picked
+        level, picked = harvest.level, harvest.picked
+        choice = chosen(
+            harvest.peaks,
+            picked,
+            found=found,
+            field=field,
+            probes=probes,
+            groups=groups,
+            expected=expected,
+            may_stand=may_stand,
+        )
+        peaks = choice.peaks
         candidates = _table(peaks, sight.banks)
         doubted = doubts(peaks, grid=sight.grid, found=found, probes=probes, level=level)
         candidates = candidates.replace(
             **self.errors(peaks, probes, candidates["score"], found.noise_sd),
             **significance(harvest.ranks, found.noise_sd, harvest.above),
             **harvest.columns,
+            **choice.columns,
             flags=spelled({**doubted, **harvest.doubts}),
         )
         inverted = float(doubted["inverted"][picked].mean()) if picked.any() else 0.0
@@ -188,7 +209,7 @@ class TemplateSearch(Picker):
             notices=harvest.notices,
         )
 
-    def _expected_above(
+    def _expected(
         self,
         sight: Sight,
         field: Field,
@@ -196,17 +217,15 @@ class TemplateSearch(Picker):
         laws: Sequence[ScoreLaw],
         allowed: FloatArray,
         reach: float | None = None,
-    ) -> Callable[[float], float]:
+    ) -> Expectation:
         exclude = self.border == "exclude"
-        return expected_above(
+        return expectation(
             field,
             probes,
             laws,
-            by=self.threshold.counting,
             reach=self._reach(sight) if reach is None else [reach] * len(probes),
             insets=[bank.support if exclude else 0.0 for bank in sight.banks],
             allowed=float(allowed.mean()),
-            noise_sd=max(law.sd for law in laws),
         )
 
     def _noise(self, field: Field, sight: Sight, allowed: FloatArray) -> NoiseSpectrum:
