@@ -143,15 +143,19 @@ def test_masks_missing_pixels_and_dead_borders(kind: str) -> None:
 
 
 def test_picks_keep_the_smallest_diameter_apart(kind: str) -> None:
-    many = {"kind": "top", "count": 500}
+    many = declared(kind, threshold={"kind": "top", "count": 500})
 
-    def closest(found: Found) -> float:
+    def closest(picker: Picker, **changes: Any) -> float:
+        found = picker.pick(sight(picture()[:120, :130], **changes))
         gaps = np.linalg.norm(points(found)[None] - points(found)[:, None], axis=2) * PIXEL
         return float(gaps[~np.eye(len(gaps), dtype=bool)].min())
 
-    image = picture()
-    assert 40 <= closest(read(declared(kind, threshold=many)).pick(sight(image))) < 60
-    assert closest(read(declared(kind, threshold=many, min_distance="70 Å")).pick(sight(image))) >= 70
+    assert 40 <= closest(read(many)) < 60
+    assert 30 <= closest(read(many), spacing=60.0) < 40
+    assert closest(read({**many, "min_distance": "70 Å"})) >= 70
+    # Whichever scales scored best: that a blob seems large does not make it so.
+    banks = [read(many).bank(d, Grid((120, 130), PIXEL)) for d in (40.0, 60.0)]
+    assert read(many)._reach(sight(picture(), banks=banks)) == [40.0, 40.0]
 
 
 def test_edges_are_flagged_or_left_out(kind: str) -> None:

@@ -46,7 +46,9 @@ def noise(shape: tuple[int, ...], seed: int, *, coloured: bool = False) -> np.nd
     if not coloured:
         return image
     radius = Grid(shape, 1.0).frequency_radius()
-    return fourier.inverse(fourier.forward(image) * np.sqrt(1 + 0.03 / np.maximum(radius, 1e-3)), shape)
+    return fourier.inverse(
+        fourier.forward(image) * np.sqrt(1 + (0.04 / np.maximum(radius, 1e-3)) ** 2), shape
+    )
 
 
 def disk(shape: tuple[int, ...], centre: np.ndarray, diameter: float = DIAMETER) -> np.ndarray:
@@ -195,7 +197,7 @@ def test_a_blob_is_found_where_it_is(kind: type[Blobs], shape: tuple[int, int], 
 @pytest.mark.parametrize(("kind", "largest", "coloured"), [(Log, 150.0, True), (Dog, None, False)])
 def test_noise_gives_as_many_picks_as_expected(kind: type[Blobs], largest: float, coloured: bool) -> None:
     picker = blobs(kind, largest=largest, diameter=100.0 if largest is None else 80.0)
-    images = [noise((256, 260), seed, coloured=coloured) for seed in range(100, 108)]
+    images = [noise((256, 260), seed, coloured=coloured) for seed in range(100, 106)]
     found = [picker.pick(sight(image)) for image in images]
     expected = sum(f.expected_false for f in found)
     low, high = stats.poisson.ppf([ONE_IN_A_THOUSAND / 2, 1 - ONE_IN_A_THOUSAND / 2], expected)
@@ -213,8 +215,9 @@ def test_particles_do_not_pass_for_noise(kind: type[Blobs], coloured: bool) -> N
     frame = Frame.around(shown.grid, max(shown.banks[0].grid.shape))
     _, (probe,) = picker.prepare(clean(image)[0], frame, shown)
     scores = signal.fftconvolve(background, probe.kernels[0], mode="valid")
-    # 400 px hold some 200 independent scores, whose deviation is known to 5 %; particles' slopes add some.
-    assert scores.std() == pytest.approx(1, abs=0.15)
+    # 400 px hold some 200 independent scores, whose deviation is known to 5 %; what particles leave, and the
+    # holes in a steep spectrum, add some 10 %.
+    assert scores.std() == pytest.approx(1, abs=0.2)
     # For comparison, what the map of particles and noise itself would say.
     raw = signal.fftconvolve(image - image.mean(), probe.kernels[0], mode="valid")
     assert stats.median_abs_deviation(raw, axis=None, scale="normal") > 1.3
@@ -223,14 +226,14 @@ def test_particles_do_not_pass_for_noise(kind: type[Blobs], coloured: bool) -> N
 @pytest.mark.parametrize(("kind", "coloured"), [(Log, True), (Dog, False)])
 def test_the_predicted_error_is_the_observed_one(kind: type[Blobs], coloured: bool) -> None:
     # So far apart that neighbours do not bend each other's tops.
-    disks, places = crowd(31, 50, (640, 650), apart=2.2)
-    level = 0.4 if coloured else 0.8
+    disks, places = crowd(31, 45, (600, 610), apart=2.1)
+    level = 0.3 if coloured else 0.8
     found = blobs(kind).pick(sight(disks + level * noise(disks.shape, 32, coloured=coloured)))
     gaps = np.linalg.norm(points(found)[:, None] - places[None], axis=2)
     near = gaps.min(axis=1) < 4
     sigma = np.stack([found.picks["sigma_y"], found.picks["sigma_x"]], axis=1)[near]
     pulls = (points(found) - places[gaps.argmin(axis=1)])[near] * PIXEL / sigma
-    assert near.sum() >= 45
+    assert near.sum() >= 40
     assert np.isfinite(pulls).all()
     # Of n values with a standard deviation of 1 that of the sample is within 3.3 / √2n, but for 1 of 1000.
     assert pulls.std() == pytest.approx(1, abs=3.3 / math.sqrt(2 * pulls.size))
