@@ -38,6 +38,10 @@ class LinearSearch(TemplateSearch):
             raise ValueError("`overlaps: joint` searches everywhere alike; leave out `lattice: fitted`")
         return self
 
+    def groups(self, probes: Sequence[Probe]) -> list[int]:
+        """See `TemplateSearch.groups`: what is fitted at once is not chosen one by one."""
+        return super().groups(probes) if self.overlaps == "separate" else [0] * len(probes)
+
     def peaks(
         self,
         found: Scan,

@@ -99,10 +99,15 @@ class TemplateSearch(Picker):
         """Return the columns of the standard errors that peaks of these scores have in place and angle."""
         return uncertainties(peaks, probes, self.detectability(scores, noise_sd))
 
-    def groups(self, banks: Sequence[TemplateBank]) -> list[int]:
-        """Return the group of every bank: of several groups it is chosen which one a pick is (`chosen`)."""
-        names = list(dict.fromkeys(bank.name for bank in banks))
-        return [names.index(bank.name) if self.needs_templates else 0 for bank in banks]
+    def groups(self, probes: Sequence[Probe]) -> list[int]:
+        """Return the group of every probe: of several groups it is chosen which one a pick is (`chosen`).
+
+        Coefficients under masks of their own are made of different pixels each: how seldom noise gives them
+        does not tell which template is there, so the highest stays.
+        """
+        one = not self.needs_templates or any(probe.norm is not None for probe in probes)
+        names = list(dict.fromkeys(probe.bank.name for probe in probes))
+        return [0 if one else names.index(probe.bank.name) for probe in probes]
 
     def peaks(
         self,
@@ -135,7 +140,7 @@ class TemplateSearch(Picker):
         lost_energy = self.lost_energy if self.search == "coarse" else 0.0
         laws = score_laws(field, probes)
         field = replace(field, noise_sd=max(law.sd for law in laws))
-        groups = self.groups(sight.banks)
+        groups = self.groups(probes)
         found = scan(field, probes, lost_energy=lost_energy, workers=sight.workers, groups=groups)
         expected = self._expected(sight, field, probes, laws, allowed)
         counting = self.threshold.counting
