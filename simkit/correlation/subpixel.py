@@ -141,12 +141,16 @@ def turned(image: FloatArray, angle: float) -> FloatArray:
     Notes
     -----
     Three shears, along x, y and x, of which each moves rows by fractions of a pixel and is exact for a
-    band-limited image [1]_.
+    band-limited image [1]_; and the mean with y, x and y, so that a picture on its side is turned alike.
 
     References
     ----------
     .. [1] Unser, Thévenaz & Yaroslavsky, IEEE Trans. Image Process. 4 (1995) 1371.
     """
+    return (_turned_from_x(image, angle) + _turned_from_x(image.T, -angle).T) / 2
+
+
+def _turned_from_x(image: FloatArray, angle: float) -> FloatArray:
     along_x, along_y = -np.tan(angle / 2), np.sin(angle)
     return _sheared(_sheared(_sheared(image, along_x).T, along_y).T, along_x)
 
