@@ -3,7 +3,9 @@
 What is left of a field without its particles is noise, so that the level of noise ends the search: as many
 false picks are expected as in a search of noise alone. Two things keep the misfit of a bright particle from
 being picked. A peak is judged by the score that it would have if all particles near it were fitted again
-beside it, and a particle that falls below the level when others came to stand beside it goes.
+beside it, and a particle that falls below the level when others came to stand beside it goes. Of disks
+of d′ = 30 to 100 each is so picked once with a template 15 % too small to 10 % too large; one that is more
+wrong may see several particles in one.
 
 References
 ----------
@@ -33,10 +35,6 @@ out with the particle. At the template's diameter the share is 1."""
 
 PROMISING = 0.75
 """Share of the level from which on a foretold score is worth a fit: one step of it errs on the low side."""
-
-MISFIT = 0.2
-"""Share of the amplitude of a particle beside it that another must have: so much a template that is not quite
-right may leave."""
 
 ROUNDS = 50
 """Most times that peaks are taken: of a crowd of so many in one place not even the last is missed."""
@@ -153,19 +151,13 @@ class Crowd:
         Of those that touch each other only the worst: without it the others may do.
         """
         scores = {n: self.fit.estimate(n).score for n in group}
-        weak = [n for n in group if n in self._fitted and (scores[n] < level or self._is_misfit(n))]
+        weak = [n for n in group if n in self._fitted and scores[n] < level]
         lost = [n for n in group if not self._may_be(n)]
         gone: list[int] = []
         for name in sorted({*weak, *lost, *self._too_close(scores)}, key=lambda n: scores[n]):
             if not gone or name not in self.fit.touching(gone):
                 gone.append(name)
         return gone
-
-    def _is_misfit(self, name: int) -> bool:
-        here, reach = self._position(name), self.reach[self.fit.particles[name].template]
-        beside = [n for n in self.fit.touching([name]) if np.linalg.norm(self._position(n) - here) < reach]
-        highest = max(self.fit.particles[n].amplitude for n in beside)
-        return self.fit.particles[name].amplitude < MISFIT * highest
 
     def _may_be(self, name: int) -> bool:
         return self._may_stand(self._position(name), self.fit.particles[name].template)

@@ -15,6 +15,7 @@ References
 from __future__ import annotations
 
 import bisect
+import functools
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -239,7 +240,7 @@ def closest(painter: Painter, template: int, farthest: int) -> int:
 
     distances = range(1, farthest)
     return min(
-        1 + bisect.bisect_left(distances, True, key=lambda d, axis=axis: resolved(axis, d))
+        1 + bisect.bisect_left(distances, True, key=functools.partial(resolved, axis))
         for axis in np.eye(len(middle))
     )
 
