@@ -32,11 +32,11 @@ from simkit.core.grid import FloatArray
 NODES = 48
 """Angles at which the integral is summed: a smooth periodic function, so that few are exact."""
 
-KNOTS = 40
+KNOTS = 48
 """Coefficients at which levels are worked out; those between follow from them."""
 
-FARTHEST = 40.0
-"""Standard deviations up to which they are."""
+NEAREST, FARTHEST = 0.1, 100.0
+"""Standard deviations from which and up to which they are, as tangents."""
 
 CERTAIN = 1 - 1e-6
 """A coefficient of 1 has no level."""
@@ -94,7 +94,7 @@ class CoefficientLaw:
         if self.sd == 0:
             return 0.0
         knots, levels = self._table
-        return math.copysign(float(np.interp(min(abs(r), CERTAIN), knots, levels)), r)
+        return math.copysign(float(np.interp(_tangent(min(abs(r), CERTAIN)), knots, levels)), r)
 
     def damping(self, u: float) -> float:
         """Return κ at a level u > 0: noise that exceeds it is as if of the spectrum P / (1 + κP)."""
@@ -119,10 +119,16 @@ class CoefficientLaw:
 
     def _coefficient(self, u: float) -> float:
         knots, levels = self._table
-        return float(np.interp(u, levels[1:], knots[1:]))
+        tangent = float(np.interp(u, levels[1:], knots[1:]))
+        return tangent / math.hypot(1.0, tangent)
 
     @functools.cached_property
     def _table(self) -> tuple[FloatArray, FloatArray]:
-        knots = np.append(0.0, np.minimum(self.sd * np.geomspace(0.5, FARTHEST, KNOTS), CERTAIN))
-        knots = np.unique(knots)
-        return knots, np.array([0.0, *(-float(ndtri_exp(self.log_tail(r))) for r in knots[1:])])
+        knots = _tangent(self.sd) * np.geomspace(NEAREST, FARTHEST, KNOTS)
+        levels = [-float(ndtri_exp(self.log_tail(x / math.hypot(1.0, x)))) for x in knots]
+        return np.append(0.0, knots), np.array([0.0, *levels])
+
+
+def _tangent(r: float) -> float:
+    """Return r / √(1 − r²), in which levels are nearly straight."""
+    return r / math.sqrt(1 - r**2)
