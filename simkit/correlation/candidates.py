@@ -291,10 +291,9 @@ class _Work:
         field, grid = self.field, self.found.grid
         climbed = [climb(field, self._probe(i), place, view) for place, view in self.starts(i)]
         summits = [s for s in climbed if s is not None]
-        here = self.rough.position[i] / field.frame.image.pixel_size + field.frame.before
         step = grid.pixel_size / field.frame.image.pixel_size
         # A summit further off is another candidate's; it must not take the place of a lower one here.
-        own = [s for s in summits if np.abs(s.place - here).max() <= 1.5 * step + 1]
+        own = [s for s in summits if np.abs(s.place - self._pixel(i)).max() <= step + 1]
         return max(own or summits, key=lambda s: s.score, default=None)
 
     def promise(self, i: int) -> float:
@@ -334,7 +333,16 @@ class _Work:
         tops = scores == ndimage.maximum_filter(scores, size, mode=modes, cval=-np.inf)
         likely = scores >= scores.max() - _margin(scores.max(), self.found.noise_sd)
         index = np.argwhere(tops & likely)
-        best = np.argsort(-scores[tuple(index.T)], kind="stable")[:MOST_STARTS]
-        return [
+        best = np.argsort(-scores[tuple(index.T)], kind="stable")[: MOST_STARTS - 1]
+        starts = [
             (tuple(int(p[j]) for p, j in zip(pixels, row, strict=False)), int(row[-1])) for row in index[best]
         ]
+        # Between the samples there may be a hill of its own.
+        between = np.rint(self._pixel(i)).astype(int)
+        view = int(scores[(1,) * len(pixels)].argmax())
+        return list(dict.fromkeys([*starts, (tuple(between.tolist()), view)]))
+
+    def _pixel(self, i: int) -> FloatArray:
+        """Return where in the frame a rough peak is, in pixels."""
+        frame = self.field.frame
+        return np.asarray(self.rough.position[i] / frame.image.pixel_size + frame.before)
