@@ -18,7 +18,7 @@ from simkit.core.grid import Grid
 from simkit.core.random import stream
 from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank, standardised
-from simkit.correlation.likelihood import Likelihood
+from simkit.correlation.likelihood import Fit, Likelihood, covariance
 from simkit.correlation.padding import Frame
 from simkit.correlation.refinement import climb, peak_at
 from simkit.io.coordinates import read_coordinates, write_coordinates
@@ -279,6 +279,39 @@ def test_the_score_is_that_of_the_template_where_the_particle_is(y: float, x: fl
         assert peak.score <= 1 or picker.kind != "ncc"
         assert peak.position / PIXEL == pytest.approx([44 + y, 47 + x], abs=1e-3)
         assert (peak.psi - psi + 180) % 360 - 180 == pytest.approx(0, abs=1e-2)
+
+
+def test_slope_and_curvature_are_those_of_the_normalised_product() -> None:
+    rng = np.random.default_rng(3)
+    root = rng.standard_normal((5, 4))
+    gram = root.T @ root + np.diag([5.0, 0, 0, 0])
+    products, bends = np.array([20.0, 1.0, -2.0, 0.5]), -rng.uniform(1, 9) * np.eye(3)
+
+    def score(theta: np.ndarray) -> float:
+        product = products[0] + products[1:] @ theta + theta @ bends @ theta / 2
+        return product / np.sqrt(gram[0, 0] + 2 * gram[0, 1:] @ theta)
+
+    found, steps = Fit(products, bends, gram), 1e-3 * np.eye(3)
+    slope = [(score(e) - score(-e)) / 2e-3 for e in steps]
+    bend = [[score(e + f) - score(e - f) - score(f - e) + score(-e - f) for f in steps] for e in steps]
+    # Central differences of step 1e-3.
+    np.testing.assert_allclose(found.slope, slope, rtol=1e-4)
+    np.testing.assert_allclose(-found.height * found.observed, np.array(bend) / 4e-6, rtol=1e-3, atol=1e-3)
+
+
+def test_the_covariance_is_the_limit_of_a_particle_freed_of_what_noise_adds() -> None:
+    moments, sd, height = np.diag([0.5, 0.4, 3.0]), 2.0, 20.0
+    gram = np.diag([1.0, *np.diag(moments)])
+    found = Fit(np.array([height, 0, 0, 0]), -height * moments, gram)
+    # 4 of the 400 are the height's own noise, 12 what the best of all places and angles gains.
+    expected = sd**2 * np.linalg.inv(moments) / (height**2 - sd**2 * (1 + 3))
+    np.testing.assert_allclose(covariance(found, sd**2 * gram), expected, rtol=1e-12)
+    # Twice the slope's variance is twice the place's, half the curvature four times; either gains 24 not 12.
+    rough = covariance(found, sd**2 * gram @ np.diag([1.0, 2, 2, 2]))
+    np.testing.assert_allclose(rough, 2 * expected * 384 / 372, rtol=1e-12)
+    flat = covariance(Fit(found.products, found.bends / 2, gram), sd**2 * gram)
+    np.testing.assert_allclose(flat, 4 * expected * 384 / 372, rtol=1e-12)
+    assert np.isnan(covariance(Fit(np.array([3.0, 0, 0, 0]), -3 * moments, gram), sd**2 * gram)).all()
 
 
 def test_limits_of_a_peak_are_the_inverse_of_its_information() -> None:
