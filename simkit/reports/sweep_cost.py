@@ -64,12 +64,11 @@ def cost_chart(scores: Scores, layout: Layout, looks: Mapping[str, Look]) -> Ill
         axes = figure.add_subplot(ylabel="seconds a micrograph", yscale="log")
         prepare(axes, layout.across)
         for name, points in drawn.items():
-            x, y = zip(*points, strict=True)
-            axes.plot(x, y, **{**stages[name].dots, "alpha": 0.8})
-            middle = [(at, float(np.median([s for p, s in points if p == at]))) for at in sorted(set(x))]
-            if layout.across.numeric:
-                style = {"color": stages[name].colour, "linestyle": stages[name].dash, "linewidth": 1.2}
-                axes.plot(*zip(*middle, strict=True), **style)
+            x = sorted({at for at, _ in points})
+            spent_at = [[seconds for at, seconds in points if at == place] for place in x]
+            axes.vlines(x, [min(s) for s in spent_at], [max(s) for s in spent_at], color=stages[name].colour)
+            style = stages[name].line if layout.across.numeric else stages[name].dots
+            axes.plot(x, [float(np.median(s)) for s in spent_at], **style)
         plain_log(axes.yaxis, [s for points in drawn.values() for _, s in points])
         axes.grid(color="0.92")
         figure.legend(loc="outside upper center", ncols=4, frameon=False)
@@ -78,7 +77,7 @@ def cost_chart(scores: Scores, layout: Layout, looks: Mapping[str, Look]) -> Ill
         f"{name} {_seconds(float(np.median([s for _, s in p])))} s" for name, p in drawn.items()
     )
     caption = (
-        f"What a micrograph costs on one core, against {layout.across.name}; lines through the medians. "
+        f"What a micrograph costs on one core, against {layout.across.name}: medians, least and most. "
         "Cells that share their micrographs share what simulating them cost."
     )
     return Illustration(

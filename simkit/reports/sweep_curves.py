@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from simkit.reports import canvas
 from simkit.reports.elements import Illustration, Plot
-from simkit.reports.sweep_layout import MOST_PANELS, Layout, Panel
+from simkit.reports.sweep_layout import MOST_PANELS, Layout, Panel, spread
 from simkit.reports.sweep_looks import Look, place_of, prepare, short
 from simkit.reports.sweep_table import SHARES, Scores
 from simkit.reports.wording import name_of, number
@@ -34,7 +34,7 @@ LIMIT: dict[str, Any] = {"color": "0.65", "linewidth": 3.5, "zorder": 1}
 
 def chart(scores: Scores, layout: Layout, metric: str, looks: Mapping[str, Look]) -> Illustration:
     """Draw a metric of every method along an axis, a panel for each combination of the others."""
-    panels = layout.panels[:MOST_PANELS]
+    panels = spread(layout.panels, MOST_PANELS)
     columns = min(COLUMNS, len(panels))
     rows = math.ceil(len(panels) / columns)
     size = (
@@ -102,9 +102,9 @@ def _panel(
         ]
         if not points:
             continue
-        for x, _, ends in points:
-            if ends is not None:
-                axes.plot([x, x], ends, color=look.colour, linewidth=1.1, alpha=0.8, zorder=2)
+        bars = [(x, *ends) for x, _, ends in points if ends is not None]
+        if bars:
+            axes.vlines(*zip(*bars, strict=True), color=look.colour, linewidth=1.1, alpha=0.8, zorder=2)
         style = look.line if joined else look.dots
         axes.plot([x for x, _, _ in points], [y for _, y, _ in points], zorder=3, clip_on=False, **style)
     _crossings(axes, scores, layout, panel, metric)
@@ -192,7 +192,7 @@ def _note(scores: Scores, layout: Layout, metric: str) -> str:
         )
     left = len(layout.panels) - MOST_PANELS
     if left > 0:
-        notes.append(f"{left} more panels are left out; the table of scores has them.")
+        notes.append(f"{left} panels between these are left out; scores.csv has them.")
     return " ".join(notes)
 
 

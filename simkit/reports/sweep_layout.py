@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from simkit.reports.sweep_table import Row, Scores
 from simkit.sweeps.places import place_text
 from simkit.sweeps.results import AxisInfo
 
-MOST_PANELS = 24
+T = TypeVar("T")
+
+MOST_PANELS = 12
 """Panels of a figure."""
 
 FEWEST_IN_A_PANEL = 1.5
@@ -94,6 +96,13 @@ def panels_of(cells: Sequence[Row], axes: Sequence[AxisInfo], drawn: Sequence[Ax
         )
         for _, members in ordered
     )
+
+
+def spread(things: Sequence[T], most: int) -> Sequence[T]:
+    """Return at most so many of the things, evenly spread, the first and the last among them."""
+    if len(things) <= most:
+        return things
+    return [things[i * (len(things) - 1) // (most - 1)] for i in range(most)]
 
 
 def rank(axis: AxisInfo, value: Any) -> float:

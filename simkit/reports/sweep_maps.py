@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
@@ -15,18 +17,19 @@ from matplotlib.patches import Rectangle
 
 from simkit.reports import canvas
 from simkit.reports.elements import Illustration, Plot
-from simkit.reports.sweep_layout import Panel, panels_of
+from simkit.reports.sweep_layout import Panel, panels_of, spread
 from simkit.reports.sweep_looks import Look, axis_title, prepare, short, tick
 from simkit.reports.sweep_standing import Standing
 from simkit.reports.sweep_table import SHARES, Row, Scores
 from simkit.reports.wording import name_of, number
+from simkit.sweeps.places import place_text
 from simkit.sweeps.results import AxisInfo
 
 MOST_MAPS = 12
 """Maps of a figure."""
 
-MOST_ACROSS = 14
-"""Values of an axis up to which numbers fit into the cells of a map."""
+MOST_ACROSS, MOST_UP = 14, 30
+"""Values of the axes up to which numbers fit into the cells of a map."""
 
 FILLED = 0.5
 """Share of its places that must hold a cell for a pair of axes to be a map."""
@@ -35,6 +38,11 @@ COLUMNS = 2
 
 FAILED: dict[str, Any] = {"facecolor": "white", "edgecolor": "0.45", "hatch": "////", "linewidth": 0.0}
 """A cell that failed; one that is not part of the sweep stays empty."""
+
+FAILED_COLOUR = (0.6, 0.6, 0.6)
+"""The same on a map too fine for hatching."""
+
+LUMINANCE = np.array([0.299, 0.587, 0.114])
 
 
 @dataclass(frozen=True)
@@ -167,7 +175,7 @@ def win_scatter(
 def _key(scores: Scores, panels: Sequence[Panel], found: tuple[AxisInfo, AxisInfo]) -> str:
     """Say what hatched and empty cells are, where there are such."""
     places = len(panels) * math.prod(len(axis.labels) for axis in found)
-    failed = " Hatched: failed." if any(cell["failed"] for cell in scores.cells) else ""
+    failed = " Hatched or plain grey: failed." if any(cell["failed"] for cell in scores.cells) else ""
     return failed + (" Empty: not part of the sweep." if len(scores.cells) < places else "")
 
 
@@ -179,7 +187,7 @@ def _figure(
     columns = min(COLUMNS, len(shown))
     rows = math.ceil(len(shown) / columns)
     width = min(9.6 / columns, max(2.6, 1.0 + 0.68 * len(across.labels)))
-    height = 0.95 + 0.36 * len(up.labels)
+    height = 0.95 + 0.36 * min(len(up.labels), MOST_UP)
 
     def paint(figure: Figure) -> None:
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -190,7 +198,7 @@ def _figure(
 
     note = f"{len(maps) - MOST_MAPS} more maps are left out." if len(maps) > MOST_MAPS else ""
     words = "; ".join(
-        f"{title}{', ' if title else ''}{across.name} {cell[across.name]}, {up.name} {cell[up.name]}: "
+        f"{title}{', ' if title else ''}{place_text(found, cell)}: "
         f"{'failed' if cell['failed'] else painted(cell).text}"
         for title, panel, painted in shown[:4]
         for cell in panel.cells[:30]
@@ -200,24 +208,27 @@ def _figure(
 
 
 def _map(axes: Axes, title: str, panel: Panel, painted: Painted, across: AxisInfo, up: AxisInfo) -> None:
+    columns, rows = len(across.labels), len(up.labels)
+    small = columns <= MOST_ACROSS and rows <= MOST_UP
+    colours = np.ones((rows, columns, 3))
     for cell in panel.cells:
-        corner = (_turn(across, cell) - 0.5, _turn(up, cell) - 0.5)
-        if cell["failed"]:
-            axes.add_patch(Rectangle(corner, 1, 1, **FAILED))
+        x, y = _turn(across, cell), _turn(up, cell)
+        if cell["failed"] and small:
+            axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, zorder=2, **FAILED))
             continue
         field = painted(cell)
-        colour = field.colour or (1.0, 1.0, 1.0)
-        axes.add_patch(Rectangle(corner, 1, 1, facecolor=colour, edgecolor="white", linewidth=0.8))
-        if len(across.labels) <= MOST_ACROSS:
-            light = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] > 0.55
+        colours[y, x] = FAILED_COLOUR if cell["failed"] else field.colour or (1.0, 1.0, 1.0)
+        if small:
+            ink = "black" if colours[y, x] @ LUMINANCE > 0.55 else "white"
             weight = "bold" if field.strong else "normal"
-            middle = (corner[0] + 0.5, corner[1] + 0.5)
-            ink = "black" if light else "white"
-            axes.text(*middle, field.text, ha="center", va="center", color=ink, weight=weight, fontsize=8)
-    axes.set(title=short(title, 60), xlim=(-0.5, len(across.labels) - 0.5), ylim=(-0.5, len(up.labels) - 0.5))
-    axes.set_xticks(range(len(across.labels)), [_tick(across, i) for i in range(len(across.labels))])
-    axes.set_yticks(range(len(up.labels)), [_tick(up, i) for i in range(len(up.labels))])
-    axes.set(xlabel=axis_title(across), ylabel=axis_title(up))
+            axes.text(x, y, field.text, ha="center", va="center", color=ink, weight=weight, fontsize=8)
+    edges = {"edgecolors": "white", "linewidth": 0.8} if small else {"rasterized": True}
+    axes.pcolormesh(np.arange(columns), np.arange(rows), colours, shading="nearest", **edges)
+    axes.set(title=short(title, 60), xlim=(-0.5, columns - 0.5), ylim=(-0.5, rows - 0.5))
+    for side, axis in ((axes.xaxis, across), (axes.yaxis, up)):
+        ticks = spread(range(len(axis.labels)), MOST_ACROSS)
+        side.set_ticks(list(ticks), [_tick(axis, i) for i in ticks])
+        side.set_label_text(axis_title(axis))
     axes.tick_params(length=0)
     if not across.numeric and max(map(len, across.labels)) > 9:
         axes.tick_params("x", rotation=30)
@@ -236,5 +247,11 @@ def _number(value: float) -> str:
 
 
 def _viridis(share: float) -> tuple[float, float, float]:
-    red, green, blue, _ = colormaps[canvas.SCORE_COLOURS](share)
-    return float(red), float(green), float(blue)
+    red, green, blue = _steps()[round(255 * share)]
+    return red, green, blue
+
+
+@functools.cache
+def _steps() -> list[list[float]]:
+    """Return the steps of the colour map; asking it for one colour at a time takes a millisecond."""
+    return np.asarray(colormaps[canvas.SCORE_COLOURS](np.arange(256)))[:, :3].tolist()

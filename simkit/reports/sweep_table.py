@@ -50,7 +50,9 @@ class Scores:
     @classmethod
     def of(cls, result: SweepResult) -> Scores:
         """Return the class-blind scores of a sweep."""
-        rows = [row for row in result.scores.to_pylist() if row["class"] == "all"]
+        told = [c for m in (*SHOWN, "rmse_bound") for c in (m, m + LOW, m + HIGH)]
+        kept = [c for c in ("cell", "picker", "class", *told) if c in result.scores.column_names]
+        rows = [row for row in result.scores.select(kept).to_pylist() if row["class"] == "all"]
         scored = {row["picker"] for row in rows}
         blind = [row for row in result.ceilings.to_pylist() if row["class"] == "all"]
         return cls(

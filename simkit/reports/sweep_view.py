@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from simkit.reports import sweep_answer, sweep_cells, sweep_cost, sweep_curves, sweep_forest, sweep_maps
 from simkit.reports.elements import Illustration, Table
-from simkit.reports.sweep_layout import layouts
+from simkit.reports.sweep_layout import Layout, layouts
 from simkit.reports.sweep_looks import Look, looks
 from simkit.reports.sweep_standing import Standing, standing_table, standings
 from simkit.reports.sweep_table import Scores
@@ -22,6 +22,10 @@ MOST_ROWS = 200
 """Rows of a table; the files beside the page have all."""
 
 MOST_FORESTS = 6
+"""Pairs of methods that have a forest plot; the table has all."""
+
+MOST_UNFOLDED = 6
+"""Panels of a figure up to which every metric has one."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,11 @@ def sweep_report(result: SweepResult, command: str) -> SweepReport:
     scores = Scores.of(result)
     between, levels = duels(result), level_duels(result)
     styles = looks(scores.pickers, [p for p in scores.pickers if scores.oracle(p)])
-    charts, more = _charts(scores, styles)
     stood = standings(scores, between)
     both = [*between, *levels]
     everything = layouts(scores)
+    maps = [m for metric in scores.metrics if (m := sweep_maps.score_map(scores, metric)) is not None]
+    charts, more = _charts(scores, everything, styles, mapped=bool(maps))
     cost_charts = [sweep_cost.trade_off(scores, styles)]
     cost_charts += [sweep_cost.cost_chart(scores, layout, styles) for layout in everything]
     return SweepReport(
@@ -88,7 +93,7 @@ def sweep_report(result: SweepResult, command: str) -> SweepReport:
         wide=any(len(layout.panels) > 1 for layout in everything),
         charts=charts,
         more_charts=more,
-        maps=[m for metric in scores.metrics if (m := sweep_maps.score_map(scores, metric)) is not None],
+        maps=maps,
         win_map=_win_map(scores, stood, styles),
         forests=_forests(scores, between, levels),
         standing=standing_table(scores, stood, MOST_ROWS),
@@ -108,17 +113,21 @@ def sweep_report(result: SweepResult, command: str) -> SweepReport:
     )
 
 
-def _charts(scores: Scores, styles: dict[str, Look]) -> tuple[list[Illustration], list[Illustration]]:
+def _charts(
+    scores: Scores, everything: Sequence[Layout], styles: Mapping[str, Look], *, mapped: bool
+) -> tuple[list[Illustration], list[Illustration]]:
     """Return the figures that everybody sees, and those that are folded away.
 
-    Of one axis, every metric; of several, F1 with the rest folded away.
+    Of one axis, every metric; of several, F1 with the rest folded away, or left to the maps where there are
+    many panels.
     """
+    alone = len(scores.axes) == 1
+    crowded = mapped and max(len(layout.panels) for layout in everything) > MOST_UNFOLDED
+    metrics = scores.metrics[:1] if crowded else scores.metrics
     drawn = [
-        sweep_curves.chart(scores, layout, metric, styles)
-        for metric in scores.metrics
-        for layout in layouts(scores)
+        sweep_curves.chart(scores, layout, metric, styles) for metric in metrics for layout in everything
     ]
-    first = len(drawn) if len(scores.axes) == 1 else len(layouts(scores))
+    first = len(drawn) if alone else len(everything)
     return drawn[:first], drawn[first:]
 
 
