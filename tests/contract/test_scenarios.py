@@ -23,7 +23,10 @@ def load(file: Path) -> Loaded:
     return loading.load(file, search_only=file.name in BRING_YOUR_OWN)
 
 
-RUN = [f for f in FILES if (s := load(f).scenario).simulates or s.micrographs is not None]
+RUN = [
+    f for f in FILES if ((s := load(f).scenario).simulates or s.micrographs is not None) and s.sweep is None
+]
+"""Sweeps are run, in the small, by `test_sweep.py`."""
 SLOW = {"hemocyanin.yaml"}
 PROGRAMS = {"topaz": "topaz", "aspire": "aspire", "relion": "relion_autopick", "pytme": "pytme"}
 """Scenario of an outside program → the program."""

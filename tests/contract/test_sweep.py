@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from simkit.cli.app import app
 from simkit.scenario.loading import read_draft
 from simkit.sweeps import running
-from simkit.sweeps.completion import Manner, StoppedError
+from simkit.sweeps.completion import Manner, StoppedError, complete
 from simkit.sweeps.executors import Here, Processes
 from simkit.sweeps.output import TABLES, open_sweep, save
 from simkit.sweeps.results import SweepResult
@@ -211,6 +211,26 @@ def test_a_scenario_without_a_sweep_says_so(tmp_path: Path) -> None:
     ran = CliRunner().invoke(app, ["sweep", str(file)])
     assert ran.exit_code == 2
     assert "declares no sweep" in ran.output
+
+
+SWEEPS = sorted((Path(__file__).parents[2] / "scenarios/sweeps").glob("*.yaml"))
+SMALL = {
+    "dose": ("image.shape=[512, 512]", "specimen.top.lattice.count=3", "specimen.side.lattice.count=3"),
+    "mismatch": ("image.shape=[512, 512]", "specimen.side.lattice.count=4"),
+    "spacing": ("image.shape=[128, 128]", "score.ignore.border=0 Å"),
+    "angular_step": ("image.shape=[512, 512]", "specimen.side.lattice.count=4"),
+}
+
+
+@pytest.mark.parametrize("file", SWEEPS, ids=[file.stem for file in SWEEPS])
+def test_every_sweep_that_comes_with_simkit_runs(tmp_path: Path, file: Path) -> None:
+    made = running.plan(read_draft(file, overrides=SMALL[file.stem]))
+    assert len(made.cells) >= 5
+    (case,) = made.cases(made.cells[:1], replicates=1)
+    complete([case], Store(tmp_path), Here())
+    scores = Store(tmp_path).plain("scores", case.keys.scores)
+    assert scores is not None
+    assert set(scores["pickers"]) == set(made.scenario.pickers)
 
 
 def test_killed_at_any_moment_it_goes_on_to_the_same_tables(tmp_path: Path) -> None:
