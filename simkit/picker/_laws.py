@@ -19,6 +19,9 @@ FEW_VIEWS = 8
 OPERATING = 4.0
 """Level at which the noise is taken that high coefficients come from."""
 
+SEVERAL = np.linspace(1.5, 12.0, 15)
+"""Levels between which steepness is interpolated."""
+
 
 @dataclass(frozen=True, eq=False)
 class ScoreLaw:
@@ -62,7 +65,13 @@ def _law(probe: Probe, noise: NoiseSpectrum, modes: dict[bytes, MaskModes]) -> S
     if not law.sd > 0:
         return _linear(0.0, white)
     damping = law.damping(OPERATING)
-    return ScoreLaw(law.sd, law.level, lambda grid: 1 / noise(grid) + damping, law.steepness)
+    known = [law.steepness(u) for u in SEVERAL]
+    return ScoreLaw(
+        law.sd,
+        law.level,
+        lambda grid: 1 / noise(grid) + damping,
+        lambda u: float(np.interp(u, SEVERAL, known)),
+    )
 
 
 def _linear(sd: float, divided: NoiseSpectrum) -> ScoreLaw:
