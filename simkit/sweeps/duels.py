@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -52,6 +53,8 @@ class Duel:
         Of the paired test, and corrected by Holm's method for all duels on that basis and metric.
     clusters : int
         Micrographs, or tiles of one.
+    picker : str
+        Which picker it is whose cells are compared; "" where `a` and `b` are pickers themselves.
     """
 
     a: str
@@ -65,6 +68,7 @@ class Duel:
     p: float | None
     p_holm: float | None
     clusters: int
+    picker: str = ""
 
     @property
     def turned(self) -> Duel:
@@ -155,34 +159,39 @@ def level_duels(result: SweepResult) -> tuple[Duel, ...]:
         `MOST_DUELS` comparisons.
     """
     varied = method_axes(result)
-    groups = [group for group in _groups(result, varied, tallies(result.counts)) if len(group[1]) > 1]
-    size = sum(len(members) * (len(members) - 1) // 2 for _, members in groups)
-    if not 0 < size <= MOST_DUELS or max(len(members) for _, members in groups) > MOST_LEVELS:
+    groups = [group for group in _groups(result, varied, tallies(result.counts)) if len(group.members) > 1]
+    size = sum(math.comb(len(group.members), 2) for group in groups)
+    if not 0 < size <= MOST_DUELS or max(len(group.members) for group in groups) > MOST_LEVELS:
         return ()
     return corrected(
-        _duel(place, comparison)
-        for place, members in groups
-        for comparison in compare(members, basis=OWN, seed=result.scenario.seed)
+        _duel(group, comparison)
+        for group in groups
+        for comparison in compare(group.members, basis=OWN, seed=result.scenario.seed)
     )
 
 
-def _groups(
-    result: SweepResult, varied: Sequence[AxisInfo], there: Tallies
-) -> list[tuple[Mapping[str, Any], list[Tally]]]:
-    """Return, for every place and picker, what it did at each value of the axes of the search."""
+@dataclass
+class _Group:
+    """What one picker did in one place at every value of the axes of the search."""
+
+    place: Mapping[str, Any]
+    picker: str
+    members: list[Tally]
+
+
+def _groups(result: SweepResult, varied: Sequence[AxisInfo], there: Tallies) -> list[_Group]:
     concerned = _concerned(result, varied)
     fixed = [axis for axis in result.axes if axis not in varied]
-    groups: dict[Hashable, tuple[Mapping[str, Any], list[Tally]]] = {}
+    groups: dict[Hashable, _Group] = {}
     for row, picker in itertools.product(result.cells.to_pylist(), concerned):
         found = there.get((row["cell"], picker))
         if found is None:
             continue
         place = {axis.name: row[axis.name] for axis in fixed if row[axis.name] is not None}
         level = ", ".join(f"{axis.name} {value_text(axis, row[axis.name])}" for axis in varied)
-        name = level if len(concerned) == 1 else f"{picker}, {level}"
         # Other truths are other micrographs, which cannot be compared one by one.
         key = (picker, tuple(place.items()), found.truths.tobytes())
-        groups.setdefault(key, (place, []))[1].append(replace(found, name=name))
+        groups.setdefault(key, _Group(place, picker, [])).members.append(replace(found, name=level))
     return list(groups.values())
 
 
@@ -194,7 +203,20 @@ def _concerned(result: SweepResult, varied: Sequence[AxisInfo]) -> list[str]:
     return [name for name in result.scenario.pickers if everyone or name in named]
 
 
-def _duel(place: Mapping[str, Any], comparison: PairedComparison) -> Duel:
+def _duel(group: _Group, comparison: PairedComparison) -> Duel:
     c = comparison
     low, high = c.interval or (None, None)
-    return Duel(c.a, c.b, place, c.basis, c.metric, c.difference, low, high, c.p, c.p_holm, c.clusters)
+    return Duel(
+        a=c.a,
+        b=c.b,
+        place=group.place,
+        basis=c.basis,
+        metric=c.metric,
+        difference=c.difference,
+        low=low,
+        high=high,
+        p=c.p,
+        p_holm=c.p_holm,
+        clusters=c.clusters,
+        picker=group.picker,
+    )

@@ -16,7 +16,9 @@ def value_text(axis: AxisInfo, value: float | str | None) -> str:
     """Write a value of an axis: ``"0.03807"``, ``"20 Å"``, ``"ncc"``; a dash where a cell has none."""
     if value is None:
         return "–"
-    return value if isinstance(value, str) else f"{rounded(value)} {axis.unit}".strip()
+    if isinstance(value, str):
+        return value
+    return rounded(value) + (axis.unit if axis.unit in ("", "°") else f" {axis.unit}")
 
 
 def rounded(value: float) -> str:
