@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from simkit.judging.comparison import PairedComparison
@@ -152,10 +152,15 @@ def _together(whole: PairedComparison | None, duels: Sequence[Duel]) -> str:
 def _levels(scores: Scores, duels: Sequence[Duel]) -> list[str]:
     """Say which value of an axis of the search is best, in every place of the other axes."""
     own = [duel for duel in duels if duel.metric == "f1" and duel.difference is not None]
-    places = list(dict.fromkeys(tuple(duel.place.items()) for duel in own))
-    return [
-        _best_level(scores, [d for d in own if tuple(d.place.items()) == p]) for p in places[:MOST_PLACES]
-    ]
+    return [_best_level(scores, group) for group in by_place(own)[:MOST_PLACES]]
+
+
+def by_place(duels: Sequence[Duel]) -> list[list[Duel]]:
+    """Return duels in groups of one place and picker."""
+    groups: dict[Hashable, list[Duel]] = {}
+    for duel in duels:
+        groups.setdefault((tuple(duel.place.items()), duel.picker), []).append(duel)
+    return list(groups.values())
 
 
 def _best_level(scores: Scores, duels: Sequence[Duel]) -> str:
@@ -163,8 +168,8 @@ def _best_level(scores: Scores, duels: Sequence[Duel]) -> str:
     against = [duel for duel in duels if best in (duel.a, duel.b)]
     beaten = [duel.b if duel.a == best else duel.a for duel in against if duel.winner == best]
     near = [name for duel in against for name in (duel.a, duel.b) if name != best and name not in beaten]
-    where = f"At {scores.place(duels[0].place)} " if duels[0].place else ""
-    text = f"{where}{best} has the highest F1, surely above {len(beaten)} of {len(against)} others"
+    where = f"at {scores.place(duels[0].place)} " if duels[0].place else ""
+    text = f"{duels[0].picker}: {where}{best} has the highest F1, surely above {len(beaten)} of {len(against)} others"
     if near:
         return f"{text}; not told apart from {conjoined(near)}."
     next_best = min(against, key=lambda duel: abs(duel.difference or 0.0))

@@ -125,7 +125,7 @@ def _rows(axes: Axes, scores: Scores, duels: Sequence[Duel], whole: PairedCompar
 
 
 def _row_name(scores: Scores, duel: Duel) -> str:
-    return scores.place(duel.place) if duel.place else f"{duel.a} − {duel.b}"
+    return f"{duel.a} − {duel.b}" if duel.picker else scores.place(duel.place)
 
 
 def duel_table(scores: Scores, duels: Sequence[Duel], most: int) -> Table:
@@ -133,7 +133,7 @@ def duel_table(scores: Scores, duels: Sequence[Duel], most: int) -> Table:
     rows = [
         [
             scores.place(d.place),
-            f"{d.a}\u00a0−\u00a0{d.b}",
+            f"{d.picker}, {d.a} − {d.b}" if d.picker else f"{d.a}\u00a0−\u00a0{d.b}",
             d.basis.replace(" ", "\u00a0"),
             name_of(d.metric),
             sure(d.difference, _ends(d)),

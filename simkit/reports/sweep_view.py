@@ -145,10 +145,8 @@ def _forests(scores: Scores, between: Sequence[Duel], levels: Sequence[Duel]) ->
         sides = {side: sweep_answer.of(between, (a, b), *side) for side in sweep_forest.TOLD}
         whole = next(iter(pooled(scores.result, a, b)), None) if len(sides[OWN, "f1"]) > 1 else None
         found.append(sweep_forest.forest(scores, f"{a} − {b}", sides, whole))
-    places = dict.fromkeys(tuple(duel.place.items()) for duel in levels)
-    for place in list(places)[:MOST_FORESTS]:
-        there = [d for d in levels if tuple(d.place.items()) == place and d.metric == "f1"]
-        found.append(_level_forest(scores, there))
+    own = [duel for duel in levels if duel.metric == "f1"]
+    found += [_level_forest(scores, there) for there in sweep_answer.by_place(own)[:MOST_FORESTS]]
     return [figure for figure in found if figure is not None]
 
 
@@ -157,7 +155,9 @@ def _level_forest(scores: Scores, there: Sequence[Duel]) -> Illustration | None:
     best = sweep_answer.best_of(there)
     against = [duel if duel.a == best else duel.turned for duel in there if best in (duel.a, duel.b)]
     where = f" at {scores.place(there[0].place)}" if there[0].place else ""
-    return sweep_forest.forest(scores, f"{best} − others{where}", {(OWN, "f1"): against}, None)
+    return sweep_forest.forest(
+        scores, f"{there[0].picker}, {best} − others{where}", {(OWN, "f1"): against}, None
+    )
 
 
 def _verdict(result: SweepResult) -> Verdict:
