@@ -9,9 +9,9 @@ import numpy as np
 
 from simkit.core import fourier
 from simkit.core.grid import FloatArray, Grid
-from simkit.correlation.modes import MaskModes
 from simkit.correlation.refinement import Field, Probe
 from simkit.correlation.whitening import NoiseSpectrum, white
+from simkit.picker._modes import MaskModes
 
 FEW_VIEWS = 8
 """Views of a template that stand for all: to noise whose spectrum depends on |k| alone they are alike."""

@@ -7,10 +7,10 @@ from scipy import stats
 from simkit.core import fourier
 from simkit.core.grid import Grid
 from simkit.core.random import stream
-from simkit.correlation import modes
-from simkit.correlation.modes import MaskModes
 from simkit.correlation.normalised import masked_standard, ncc_map, template_mask
+from simkit.picker import _modes as modes
 from simkit.picker._laws import score_sd
+from simkit.picker._modes import MaskModes
 from simkit.theory.coefficient import CoefficientLaw
 
 PIXEL = 2.0
