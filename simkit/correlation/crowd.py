@@ -229,7 +229,8 @@ class Crowd:
         refused = np.array([peak.position for peak in self._refused]).reshape(-1, ndim)
         new = []
         for peak in peaks:
-            closest = self.closest[peak.template]
+            # Of two particles seen as one, the first was taken out of their middle.
+            closest = self.closest[peak.template] / 2
             gaps = np.linalg.norm(places - peak.position, axis=1)
             again = bool((np.linalg.norm(refused - peak.position, axis=1) < closest).any())
             if not again and gaps.min(initial=np.inf) >= closest:
