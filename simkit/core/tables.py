@@ -250,7 +250,7 @@ class Picks(Table):
             "q_value": Column(float, "", "share of false picks to expect among those down to this one"),
             "runner_up": Column(str, "", "the likeliest other template at this place, where several compete"),
             "certainty": Column(float, "", "chance that it is this template, if it is one of the two"),
-            "flags": Column(str, "", "doubts, parted by spaces: edge, crowded, inverted"),
+            "flags": Column(str, "", "doubts, parted by spaces: edge, crowded, inverted, off_lattice"),
         }
     )
 

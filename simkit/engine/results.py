@@ -11,7 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from simkit.audit.base import Measurement, SpeciesRecord
-from simkit.core.grid import ComplexArray, FloatArray
+from simkit.core.grid import ComplexArray, FloatArray, Grid
 from simkit.core.holes import Holes
 from simkit.core.tables import Picks, Truth
 from simkit.correlation.bank import TemplateBank
@@ -214,6 +214,11 @@ class RunResult:
         """The species; of real micrographs, those that the truth and the templates name."""
         named = [*self.truth["class"].tolist(), *(views[0].finds for views in self.banks.values())]
         return tuple(self.scenario.specimen) or tuple(dict.fromkeys(filter(None, named)))
+
+    def banks_of(self, picker: str) -> Mapping[str, tuple[TemplateBank, ...]]:
+        """Return what a picker slid over micrograph 0, by the names of its templates."""
+        image = Grid(self.micrographs[0].shape, self.scenario.image.pixel_size)
+        return self.scenario.pickers[picker].searches_with(self.banks, image)
 
     @property
     def passed(self) -> bool:

@@ -24,7 +24,7 @@ from simkit.correlation.refinement import Field, Probe, boxed_probes
 from simkit.correlation.whitening import unit_noise
 from simkit.picker._outside import ClassName
 from simkit.picker._search import TemplateSearch
-from simkit.picker.base import Found, Sight
+from simkit.picker.base import Banks, Found, Sight
 from simkit.theory.outliers import LOWEST_REACHABLE
 
 SCALE_STEP = 1.2
@@ -123,6 +123,11 @@ class Blobs(TemplateSearch):
     def sought(self, finds: Mapping[str, str]) -> tuple[str, ...] | None:
         """See `Picker.sought`."""
         return None if self.class_ is None else (self.class_,)
+
+    def searches_with(self, drawn: Banks, image: Grid) -> Banks:
+        """See `Picker.searches_with`: its own filters, by their diameters."""
+        banks = [self.bank(diameter, image) for diameter in self.diameters]
+        return {bank.name: (bank,) for bank in banks}
 
     def pick(self, sight: Sight) -> Found:
         """See `Picker.pick`; the column `template` says which diameter scored best."""

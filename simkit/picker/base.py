@@ -16,6 +16,9 @@ from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank
 from simkit.threshold import AnyThreshold
 
+Banks = Mapping[str, tuple[TemplateBank, ...]]
+"""Name of a template → its banks, one for each view."""
+
 
 @dataclass(frozen=True)
 class Sight:
@@ -191,6 +194,18 @@ class Picker(Spec):
             Template → the class that a match means, of all templates of the scenario.
         """
         return tuple(dict.fromkeys(finds[name] for name in self.templates or finds))
+
+    def searches_with(self, drawn: Banks, image: Grid) -> Banks:
+        """Return what it slides over an image: its templates, by their names.
+
+        Parameters
+        ----------
+        drawn : mapping
+            Name → its banks, one for each view, of all templates of the scenario.
+        image : Grid
+            The image.
+        """
+        return {name: drawn[name] for name in self.templates or drawn}
 
     def require_ready(self) -> None:
         """Ask, before anything is simulated, whether what the picker needs is there.

@@ -86,19 +86,14 @@ def _of_kind(result: RunResult, picker: str) -> Iterator[str]:
     if what == "ncc" and _contrast(result, picker) > STRONG:
         yield "it divides by the local contrast, which the particle itself raises"
     if what == "ncc" and getattr(spec, "mask", "") == "circle":
-        cut = max(
-            (outside(bank) for name in _used(result, picker) for bank in result.banks[name]), default=0.0
-        )
+        views = [view for views in result.banks_of(picker).values() for view in views]
+        cut = max(map(outside, views), default=0.0)
         if cut > COARSE:
             yield f"its circular mask leaves out up to {100 * cut:.2g} % of a template’s energy, the fringes"
     if what == "phase":
         yield "it compares phases alone, so that weak frequencies count as much as strong ones"
     if what == "matched_filter" and getattr(spec, "noise", "") == "estimated":
         yield "it estimates the spectrum of the noise from the micrograph, where faint particles may be left"
-
-
-def _used(result: RunResult, picker: str) -> tuple[str, ...]:
-    return result.scenario.pickers[picker].templates or tuple(result.banks)
 
 
 def outside(bank: TemplateBank) -> float:
@@ -134,8 +129,8 @@ def in_the_mean(bank: TemplateBank) -> float:
 def _of_templates(result: RunResult, picker: str) -> Iterator[str]:
     scenario = result.scenario
     white = result.first is not None and not coloured(result.first.noise_spectrum)
-    for name in _used(result, picker):
-        spec, banks = scenario.templates.get(name), result.banks[name]
+    for name, banks in result.banks_of(picker).items():
+        spec = scenario.templates.get(name)
         if white and (missed := in_the_mean(banks[0])) > MEAN:
             yield (
                 f"its template {name} is zero-mean, and {100 * missed:.2g} % of a particle’s energy is in "

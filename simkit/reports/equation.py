@@ -214,7 +214,7 @@ def _searched(result: RunResult) -> Iterator[Step]:
 def _search_step(result: RunResult, name: str, run: PickerRun) -> Step:
     pixels = np.asarray(result.micrographs[0], float)
     grid = Grid(pixels.shape, result.scenario.image.pixel_size)
-    banks = [result.banks[t] for t in (result.scenario.pickers[name].templates or result.banks)]
+    banks = list(result.banks_of(name).values())
     clip = figures.CLIP if figures.noisy(result) else 0.0
     several = len(banks) > 1 or any(len(views) > 1 or len(views[0].angles) > 1 for views in banks)
     return Step(

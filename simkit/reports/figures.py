@@ -13,7 +13,7 @@ from simkit.engine.results import PickerRun, RunResult
 from simkit.engine.simulation import total_gain
 from simkit.reports import canvas, plates, signals
 from simkit.reports.elements import Illustration, Layer, Plate, Plot
-from simkit.reports.marks import STYLES, Outcomes, count_text, crosses, layers
+from simkit.reports.marks import STYLES, Outcomes, count_text, crosses, layers, vacancies
 
 MICROGRAPH_PIXELS = 1024
 MAP_PIXELS = 768
@@ -92,6 +92,9 @@ def marked_micrograph(
     grid = Grid(pixels.shape, result.scenario.image.pixel_size)
     name = result.micrograph_names[0]
     marked = layers(outcomes, grid, name, radius) if grid.ndim == 2 else _keys(outcomes, name)
+    holes = result.pickers[picker].holes
+    if grid.ndim == 2 and holes is not None and len(holes):
+        marked = [*marked, vacancies(holes, grid, name, radius)]
     alt = f"{base.caption}, picks of {picker}: {'; '.join(layer.label for layer in marked)}"
     caption = f"{base.caption}, with the picks of {picker}."
     if isinstance(base.picture, Plot):

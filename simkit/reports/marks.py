@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simkit.core.grid import FloatArray, Grid
+from simkit.core.holes import Holes
 from simkit.core.tables import Array, Picks, Table, Truth
 from simkit.engine.results import Mask, RunResult
 from simkit.reports import plates
@@ -166,4 +167,19 @@ def crosses(picks: Picks, grid: Grid, micrograph: str) -> Layer:
         "sight",
         "white",
         plates.marks("sight", across, down, size, titles),
+    )
+
+
+def vacancies(holes: Holes, grid: Grid, micrograph: str, radius: float) -> Layer:
+    """Mark the sites of a fitted lattice at which a picker found nothing."""
+    mine = holes.take(holes["micrograph"] == micrograph)
+    across, down = plates.to_units(grid, mine["y"], mine["x"])
+    size = float(np.clip(0.5 * radius / grid.pixel_size * plates.units_per_pixel(grid), 8, 30))
+    titles = (f"hole: h {row['h']}, k {row['k']}" for row in mine.rows())
+    drawn = plates.marks("square", across, down, size, titles)
+    return Layer(
+        f"hole: a site of the fitted lattice without a pick ({count_text(len(mine), len(holes))})",
+        "square",
+        "white",
+        drawn,
     )

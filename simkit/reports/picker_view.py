@@ -71,8 +71,7 @@ def picker_view(result: RunResult, name: str, base: Illustration, outcomes: Outc
 
 def radius(result: RunResult, picker: str) -> float:
     """Return the radius in Å of the largest particle that a picker looks for."""
-    used = result.scenario.pickers[picker].templates or tuple(result.banks)
-    return max((result.banks[t][0].support for t in used), default=0.0)
+    return max((views[0].support for views in result.banks_of(picker).values()), default=0.0)
 
 
 def _remarks(result: RunResult, name: str) -> list[str]:

@@ -215,10 +215,14 @@ def test_a_scenario_without_a_sweep_says_so(tmp_path: Path) -> None:
 
 SWEEPS = sorted((Path(__file__).parents[2] / "scenarios/sweeps").glob("*.yaml"))
 SMALL = {
-    "dose": ("image.shape=[512, 512]", "specimen.top.lattice.count=3", "specimen.side.lattice.count=3"),
+    "dose": ("image.shape=[384, 384]", "specimen.top.lattice.count=2", "specimen.side.lattice.count=2"),
     "mismatch": ("image.shape=[512, 512]", "specimen.side.lattice.count=4"),
     "spacing": ("image.shape=[128, 128]", "score.ignore.border=0 Å"),
-    "angular_step": ("image.shape=[512, 512]", "specimen.side.lattice.count=4"),
+    "angular_step": (
+        "image.shape=[384, 384]",
+        "specimen.side.lattice.count=2",
+        "pickers.exhaustive.search=coarse",
+    ),
 }
 
 
