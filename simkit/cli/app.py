@@ -9,6 +9,7 @@ import typer
 from simkit.cli.catalogue import list_kinds, schema
 from simkit.cli.ceiling import ceiling
 from simkit.cli.check import check, explain
+from simkit.cli.compare import compare
 from simkit.cli.convention import convention
 from simkit.cli.lattice import lattice
 from simkit.cli.new import new
@@ -26,6 +27,7 @@ app.command()(run)
 app.command()(check)
 app.command()(explain)
 app.command()(sweep)
+app.command()(compare)
 app.command()(ceiling)
 app.command()(pick)
 app.command()(score)

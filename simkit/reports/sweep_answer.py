@@ -169,7 +169,8 @@ def _best_level(scores: Scores, duels: Sequence[Duel]) -> str:
     beaten = [duel.b if duel.a == best else duel.a for duel in against if duel.winner == best]
     near = [name for duel in against for name in (duel.a, duel.b) if name != best and name not in beaten]
     where = f"at {scores.place(duels[0].place)} " if duels[0].place else ""
-    text = f"{duels[0].picker}: {where}{best} has the highest F1, surely above {len(beaten)} of {len(against)} others"
+    text = f"{duels[0].picker}: {where}{best} has the highest F1, surely above {len(beaten)} of "
+    text += f"{len(against)} others"
     if near:
         return f"{text}; not told apart from {conjoined(near)}."
     next_best = min(against, key=lambda duel: abs(duel.difference or 0.0))
