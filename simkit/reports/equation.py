@@ -20,6 +20,9 @@ from simkit.reports.elements import Illustration, Plate, Plot, length_text
 from simkit.reports.marks import crosses
 from simkit.scenario.spec import Scenario
 
+MOST_TEMPLATES = 4
+"""Templates of one picker that are drawn, from the first to the last."""
+
 TILE_PIXELS = 320
 """Longest side in pixels of a picture in the equation."""
 
@@ -215,6 +218,7 @@ def _search_step(result: RunResult, name: str, run: PickerRun) -> Step:
     pixels = np.asarray(result.micrographs[0], float)
     grid = Grid(pixels.shape, result.scenario.image.pixel_size)
     banks = list(result.banks_of(name).values())
+    shown = np.unique(np.linspace(0, len(banks) - 1, MOST_TEMPLATES).round().astype(int))
     clip = figures.CLIP if figures.noisy(result) else 0.0
     several = len(banks) > 1 or any(len(views) > 1 or len(views[0].angles) > 1 for views in banks)
     return Step(
@@ -226,7 +230,7 @@ def _search_step(result: RunResult, name: str, run: PickerRun) -> Step:
         rows=[
             [
                 Term("", [_field_tile("micrograph", pixels, grid, "micrograph", "", clip)]),
-                Term("⋆", [_template_tile(views) for views in banks]),
+                Term("⋆", [_template_tile(banks[i]) for i in shown]),
             ]
         ],
         result=Term("=", [_score_tile(name, run, result.micrograph_names[0])]),

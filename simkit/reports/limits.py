@@ -28,9 +28,10 @@ def ideal_curve(result: RunResult, picker: str, class_: str) -> IdealCurve | Non
     Returns
     -------
     IdealCurve or None
-        None where nothing is known of it, as of some classes together but not all.
+        None where nothing is known of it, as of some classes together but not all; and for a picker that
+        knows from a fitted lattice where particles are, which the observer does not.
     """
-    if result.ceiling is None:
+    if result.ceiling is None or getattr(result.scenario.pickers[picker], "lattice", "none") == "fitted":
         return None
     wanted = sought(result, picker) if class_ == "all" else (class_,)
     if set(wanted) >= set(result.ceiling.curves):
