@@ -147,7 +147,9 @@ def _together(matches: Sequence[_Match]) -> list[_Match]:
 def _changes(match: _Match, seed: int) -> list[Change]:
     if match.paired:
         sides = [replace(match.after, name="after"), replace(match.before, name="before")]
-        found = {c.metric: (c.interval, c.p) for c in compare(sides, basis=OWN, seed=seed)}
+        # What did the same in every micrograph is no test, and counts as none when Holm corrects.
+        same = all(np.array_equal(match.before.sums[name], match.after.sums[name]) for name in COUNTS)
+        found = {c.metric: (c.interval, None if same else c.p) for c in compare(sides, basis=OWN, seed=seed)}
     else:
         found = _independent(match, seed)
     return [_change(match, metric, *found[metric]) for metric in METRICS]

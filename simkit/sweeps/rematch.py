@@ -28,8 +28,6 @@ from simkit.sweeps.change import Change, corrected
 MARK = "scores.json"
 """The file by which a folder is known to hold a run."""
 
-WHAT = ("y", "x")
-
 
 @dataclass(frozen=True)
 class RunComparison:
@@ -149,7 +147,7 @@ def _archive(scenario: Scenario) -> Archive | None:
 
 def _differing(truth: Truth, other: Truth) -> str:
     same = len(truth) == len(other) and truth["micrograph"].tolist() == other["micrograph"].tolist()
-    if same and all(np.array_equal(truth[name], other[name]) for name in WHAT):
+    if same and all(np.array_equal(truth[name], other[name]) for name in ("y", "x")):
         return ""
     return "their particles are not the same"
 
@@ -168,7 +166,11 @@ def _side_by_side(
 
 
 def _picker_run(picks: Picks) -> PickerRun:
-    return PickerRun(picks, Found(Picks(), np.zeros(0), Grid((1,), 1.0), np.nan), ())
+    """Return picks as a run; those that have scores may also be cut higher."""
+    scored = picks if len(picks) and bool(np.isfinite(picks["score"]).all()) else None
+    return PickerRun(
+        picks, Found(Picks(), np.zeros(0), Grid((1,), 1.0), np.nan), thresholds=(), candidates=scored
+    )
 
 
 def _change(picker: str, c: PairedComparison, micrographs: int) -> Change:
