@@ -127,7 +127,11 @@ def _one(
         row: dict[str, Any] = {metric: found.value(metric) for metric in METRICS}
         for metric in METRICS:
             row[f"{metric}_low"], row[f"{metric}_high"] = ends.get(metric, (None, None))
-        tables["scores"].append({**place, "picker": name, "class": "all", "oracle": spec.oracle, **row})
+        known = {**place, "picker": name, "oracle": spec.oracle}
+        tables["scores"] += [
+            {**known, "class": "all", **row},
+            {**known, "class": "ring", **dict.fromkeys(row, 0.5)},
+        ]
         tables["costs"].append({**place, "stage": name, "seconds": 0.5 + turn})
         if not spec.oracle:
             tallies.append(found)
@@ -138,4 +142,7 @@ def _one(
             tables["comparisons"].append({**place, **told, "low": low, "high": high})
     if limited:
         best = {"recall": 0.95, "precision": 0.96, "f1": 0.955, "false_picks": 1.0}
-        tables["ceilings"].append({**place, "class": "all", **best})
+        tables["ceilings"] += [
+            {**place, "class": "all", **best},
+            {**place, "class": "ring", **best, "f1": 0.5},
+        ]

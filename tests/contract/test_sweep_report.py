@@ -18,7 +18,15 @@ from typer.testing import CliRunner
 import simkit
 from simkit.cli.app import app
 from simkit.judging.comparison import compare
-from simkit.reports import sweep_answer, sweep_curves, sweep_layout, sweep_looks, sweep_standing
+from simkit.reports import (
+    sweep_answer,
+    sweep_cost,
+    sweep_curves,
+    sweep_layout,
+    sweep_looks,
+    sweep_maps,
+    sweep_standing,
+)
 from simkit.reports.sweep_cells import command
 from simkit.reports.sweep_page import render
 from simkit.reports.sweep_table import Scores
@@ -137,13 +145,14 @@ def test_every_cell_is_listed_with_its_numbers(
     pages: dict[str, str], results: dict[str, SweepResult], name: str
 ) -> None:
     text, scores = Outline(pages[name]).text, Scores.of(results[name])
-    rows = results[name].scores.to_pylist()
+    rows = [row for row in results[name].scores.to_pylist() if row["class"] == "all"]
     assert (
         len(rows)
         == len(scores.by_cell)
         == len(scores.pickers) * (len(scores.cells) - len({*_failed(results[name])}))
     )
     for row in rows:
+        assert scores.value(row["cell"], row["picker"], "f1") == row["f1"]
         ends = None if row["f1_low"] is None else (row["f1_low"], row["f1_high"])
         assert sure(row["f1"], ends) in text
     for cell, settings in zip(scores.cells, results[name].settings, strict=True):
@@ -273,6 +282,33 @@ def test_cells_are_laid_out_as_they_were_declared(results: dict[str, SweepResult
     assert all(layout.scattered for layout in (*of("a sample"), *of("a union")))
     assert [len(layout.panels[0].cells) for layout in of("a union")] == [4, 2]
     assert [*sweep_layout.spread(range(100), 3)] == [0, 49, 99]
+
+
+def test_maps_hold_a_number_for_every_cell_and_mark_what_failed(results: dict[str, SweepResult]) -> None:
+    scores = Scores.of(results["two axes, a failure, a hole"])
+    drawn = sweep_maps.score_map(scores, "f1")
+    assert drawn is not None
+    assert "Hatched" in drawn.caption
+    assert "Empty" in drawn.caption
+    written = re.findall(r"\d\.\d\d", words_of(drawn.picture.source))
+    assert sorted(written) == sorted(f"{scores.value(*key, 'f1'):.2f}" for key in scores.by_cell)
+    assert "new, dose 1, size 30 Å: failed" in drawn.picture.alt
+    for name in ("a sample", "a search", "one axis", "a union"):
+        assert sweep_maps.score_map(Scores.of(results[name]), "f1") is None
+
+
+def test_cost_is_shown_against_what_it_buys_where_the_search_varies(results: dict[str, SweepResult]) -> None:
+    scores = Scores.of(results["values of one picker"])
+    drawn = sweep_cost.trade_off(scores, LOOKS)
+    assert drawn is not None
+    recall = scores.value(0, "old", "recall")
+    assert f"cut 0.1: recall {recall:.3g} for 0.5 s" in drawn.picture.alt
+    assert sweep_cost.trade_off(Scores.of(results["one axis"]), LOOKS) is None
+    table = sweep_cost.cost_table(Scores.of(results["one axis"]))
+    assert table is not None
+    assert table.rows == [
+        [name, *[f"{0.5 + turn:g}"] * 3] for turn, name in enumerate(("new", "old", "told"))
+    ]
 
 
 def test_who_wins_is_the_highest_and_sure_by_the_interval(results: dict[str, SweepResult]) -> None:

@@ -53,6 +53,14 @@ def test_exchange_is_believed_as_often_as_it_says() -> None:
     assert 4 <= believed < 38
 
 
+def test_each_method_is_dealt_as_many_as_it_had() -> None:
+    # One cluster that stands out among four: a quarter of the deals give it to the first alone.
+    alone = {"value": np.array([10.0]), "one": np.ones(1)}
+    others = {"value": np.zeros(3), "one": np.ones(3)}
+    p = exchange(alone, others, mean, seed=0, resamples=4000)["mean"]
+    assert p == pytest.approx(0.25, abs=5 * np.sqrt(0.25 * 0.75 / 4000))
+
+
 def test_exchange_leaves_out_what_does_not_exist_and_finds_what_is_plain() -> None:
     def rate(sums: Sums) -> Sums:
         return {"rate": sums["tp"] / sums["picks"], "mean": sums["tp"] / sums["one"]}
