@@ -127,8 +127,9 @@ def read_csv(file: Path) -> RawPoints:
     }
     judged = {name: name + SUFFIX[Picks.columns[name].unit] for name in JUDGED}
     judged = {name: column for name, column in judged.items() if column in header.names}
-    numbers |= {column: OPTIONAL for name, column in judged.items() if name != "flags"}
-    texts = [name for name in (*TEXTS, "flags") if name in header.names]
+    worded = [name for name in judged if Picks.columns[name].dtype is str]
+    numbers |= {column: OPTIONAL for name, column in judged.items() if name not in worded}
+    texts = [*(name for name in TEXTS if name in header.names), *worded]
     rows = read_columns(header, {**numbers, **dict.fromkeys(texts)})
     of = {name: rows.numbers(name) for name in numbers}
     said = {name: rows.labels(name) for name in texts}
@@ -144,7 +145,7 @@ def read_csv(file: Path) -> RawPoints:
         micrograph=said.get("micrograph"),
         class_=said.get("class"),
         template=said.get("template"),
-        judged={name: said[name] if name == "flags" else of[column] for name, column in judged.items()}
+        judged={name: said[name] if name in worded else of[column] for name, column in judged.items()}
         or None,
     )
 

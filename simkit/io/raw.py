@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 LARGEST = 1e9
 """Larger coordinates are damage: no micrograph has so many pixels, nor its edge so many Å."""
 
-JUDGED = ("sigma_y", "sigma_x", "sigma_psi", "p_value", "q_value", "flags")
+JUDGED = ("sigma_y", "sigma_x", "sigma_psi", "p_value", "q_value", "runner_up", "certainty", "flags")
 """Columns of `Picks` in which a picker says what its own picks are worth."""
 
 
