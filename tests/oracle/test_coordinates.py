@@ -246,6 +246,16 @@ def test_csv_round_trip_is_exact(tmp_path: Path) -> None:
     assert read_coordinates(write(tmp_path, "a.csv", text)) == PICKS
 
 
+def test_what_a_picker_says_of_its_picks_is_read_back(tmp_path: Path) -> None:
+    said = PICKS.replace(
+        runner_up=["side", "", "top, tilted"][: len(PICKS)] + [""] * (len(PICKS) - 3),
+        certainty=[0.75, *[np.nan] * (len(PICKS) - 1)],
+        flags=["edge crowded", *[""] * (len(PICKS) - 1)],
+        q_value=np.linspace(0.01, 0.2, len(PICKS)),
+    )
+    assert read_coordinates(write(tmp_path, "a.csv", table_csv(said))) == said
+
+
 def test_truth_csv() -> None:
     truth = Truth(
         micrograph="0000",
