@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -149,10 +150,12 @@ def count_text(here: int, total: int) -> str:
     return f"{here}" if here == total else f"{here} here, {total} on all micrographs"
 
 
-def _title(outcome: str, row: dict[str, object]) -> str:
+def _title(outcome: str, row: dict[str, Any]) -> str:
     words = f"{outcome}: {row['class']}"
     if "score" in row:
         words += f", score {row['score']:.4g}"
+    if row.get("runner_up"):
+        words += f", {100 * row['certainty']:.3g} % sure, against {row['runner_up']}"
     return f"{words}, y {row['y']:.1f} Å, x {row['x']:.1f} Å"
 
 
