@@ -63,7 +63,10 @@ def answers(
     if not scores.by_cell:
         return [Answer("No cell has scores.")]
     said = _ranking(scores, standings)
-    said += [text for pair in pairs(duels)[:MOST_PAIRS] for text in _pair(scores, duels, pair)]
+    ranked = bool(said)
+    said += [
+        text for pair in pairs(duels)[:MOST_PAIRS] for text in _pair(scores, duels, pair, main=not ranked)
+    ]
     said += [Answer(text) for text in _levels(scores, levels)]
     return said or [Answer(_course(scores, picker)) for picker in scores.pickers[:MOST_PICKERS]]
 
@@ -79,12 +82,12 @@ def _ranking(scores: Scores, standings: Mapping[int, Standing]) -> list[Answer]:
     return [Answer(f"Highest F1 of {plural(len(standings), 'cell')}: {conjoined(told)}.")]
 
 
-def _pair(scores: Scores, duels: Sequence[Duel], pair: tuple[str, str]) -> list[Answer]:
+def _pair(scores: Scores, duels: Sequence[Duel], pair: tuple[str, str], *, main: bool) -> list[Answer]:
     own, equal = of(duels, pair, OWN, "f1"), of(duels, pair, EQUAL, "recall")
     said = []
     if own:
         whole = next(iter(pooled(scores.result, *pair)), None)
-        said.append(Answer(f"{_verdict(scores, own, 'beats', 'in F1')}{_together(whole, own)}"))
+        said.append(Answer(f"{_verdict(scores, own, 'beats', 'in F1')}{_together(whole, own)}", main))
     if equal:
         told = _verdict(scores, equal, "finds more than", "")
         said.append(Answer(f"At equal false picks, whatever the thresholds: {told}", main=False))

@@ -14,7 +14,7 @@ from simkit.reports.elements import Illustration, Plot
 from simkit.reports.sweep_layout import MOST_PANELS, Layout, Panel, spread
 from simkit.reports.sweep_looks import Look, place_of, prepare, short
 from simkit.reports.sweep_table import SHARES, Scores
-from simkit.reports.wording import name_of, number
+from simkit.reports.wording import conjoined, name_of, number
 
 PANEL = {"width": 3.1, "height": 2.3}
 SINGLE = {"width": 5.2, "height": 3.5}
@@ -185,6 +185,9 @@ def _note(scores: Scores, layout: Layout, metric: str) -> str:
             "A picker whose own threshold lets through more of them, or fewer, trades precision for recall, "
             "and may lie above it in one of the two."
         )
+    lattice = [name for name in scores.pickers if _fits_a_lattice(scores, name)]
+    if lattice and metric in SHARES and scores.ceilings:
+        notes.append(f"It knows of no lattice, and is no limit where one is fitted: {conjoined(lattice)}.")
     if metric == "rmse" and any(scores.limit(c["cell"], metric) is not None for c in scores.cells):
         notes.append(
             "The bound is about the particles that were found; where hardly any are, chance matches and the "
@@ -194,6 +197,10 @@ def _note(scores: Scores, layout: Layout, metric: str) -> str:
     if left > 0:
         notes.append(f"{left} panels between these are left out; scores.csv has them.")
     return " ".join(notes)
+
+
+def _fits_a_lattice(scores: Scores, picker: str) -> bool:
+    return getattr(scores.result.scenario.pickers[picker], "lattice", "none") == "fitted"
 
 
 def _alt(scores: Scores, layout: Layout, metric: str) -> str:
