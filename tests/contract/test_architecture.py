@@ -1,4 +1,4 @@
-"""Imports point down: core ← … ← families ← scenario ← engine ← sweeps ← reports ← cli."""
+"""Imports point down: core ← … ← families ← scenario ← engine ← sweeps, conformance ← reports ← cli."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LAYERS = [
     {*FAMILIES, "adapters"},
     {"scenario"},
     {"engine"},
-    {"sweeps"},
+    {"sweeps", "conformance"},
     {"reports"},
     {"cli", "api", "__init__"},
 ]

@@ -1,0 +1,413 @@
+"""Tasks: what a good picker can do, each in a micrograph that has but one difficulty."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import poisson
+
+from simkit.conformance.bench import ALARM, Bench, Seen, allowance, matched, positions, promised
+from simkit.conformance.scene import (
+    BOTH,
+    DIAMETER,
+    PARTICLE,
+    PIXEL_SIZE,
+    RING,
+    SEED,
+    SHAPE,
+    STEP,
+    Exposure,
+    Poses,
+    empty,
+    expose,
+    field,
+    scenario,
+    sites,
+)
+from simkit.conformance.trial import Outcome, Trial
+from simkit.core.quantity import wrap_angle
+from simkit.core.random import stream
+
+FOUND = 0.9
+"""Share of clear particles that must be found."""
+
+SEPARATIONS = (0.6, 0.8, 1.0, 1.2)
+"""Of the pairs of a crowd, in diameters."""
+
+EMPTIES, FEW_EMPTIES = 12, 4
+
+CUT = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Distances from the border, in radii of the particle."""
+
+
+def _without_false(seen: Sequence[Seen], *, value: float | None, words: str, also: bool = True) -> Outcome:
+    """Return an outcome that also needs no more false picks than are excused, and most particles found."""
+    particles = sum(len(one.exposure.truth) for one in seen)
+    missed, false, most = sum(one.missed for one in seen), sum(one.false for one in seen), allowance(seen)
+    holds = also and false <= most and missed <= (1 - FOUND) * particles
+    told = [words] if words else []
+    told += [f"{particles - missed} of {particles} found"] if particles else []
+    told += [f"{false} false ({most} excused)"]
+    return Outcome(holds, value, "; ".join(told), [] if holds else seen)
+
+
+def _recall(seen: Sequence[Seen]) -> float:
+    return 1 - sum(one.missed for one in seen) / sum(len(one.exposure.truth) for one in seen)
+
+
+def _empties(bench: Bench) -> list[Seen]:
+    return bench.look([empty(n) for n in range(FEW_EMPTIES if bench.quick else EMPTIES)])
+
+
+def _empty(bench: Bench) -> Outcome:
+    seen = _empties(bench)
+    return _without_false(seen, value=sum(one.false for one in seen) / len(seen), words="")
+
+
+def _promise(bench: Bench) -> Outcome:
+    seen = _empties(bench)
+    expected, made = promised(seen), sum(one.false for one in seen)
+    if expected is None:
+        return Outcome(None, None, f"it promises nothing; {made} in {len(seen)} empty micrographs")
+    low, high = poisson.ppf([ALARM / 2, 1 - ALARM / 2], expected)
+    holds = bool(low <= made <= high)
+    words = (
+        f"{made} in {len(seen)} empty micrographs, {expected:.3g} promised ({low:.0f} to {high:.0f} agree)"
+    )
+    return Outcome(holds, made / expected, words, [] if holds else seen)
+
+
+@functools.cache
+def _one_particle(number: int) -> Exposure:
+    made = scenario({PARTICLE: sites(1, 1, "one", number)}, seed=SEED + 200 + number)
+    return expose(f"one{number}", made)
+
+
+def _one(bench: Bench) -> Outcome:
+    seen = bench.look([_one_particle(n) for n in range(3)])
+    off = np.concatenate([one.match.distance for one in seen]) / PIXEL_SIZE
+    return _without_false(seen, value=float(off.mean()) if len(off) else None, words="")
+
+
+@functools.cache
+def _every_angle() -> Exposure:
+    poses = sites(5, 5, "angles")
+    poses[:, 2] = 2.5 + 360 / len(poses) * np.arange(len(poses))
+    return expose("angles", scenario({PARTICLE: poses}, seed=SEED + 300))
+
+
+def _angles(bench: Bench) -> Outcome:
+    seen = bench.look([_every_angle()])
+    error = np.abs(wrap_angle(seen[0].places[:, 2] - seen[0].exposure.truth["psi"]))
+    error = error[np.isfinite(error)]
+    if not len(error) or not seen[0].gives_angles:
+        return _without_false(seen, value=None, words="it gives no angles")
+    within = float(np.mean(error <= STEP))
+    words = f"{within:.0%} of the angles within {STEP:g}°, median {np.median(error):.2g}°"
+    return _without_false(seen, value=float(np.median(error)), words=words, also=within >= FOUND)
+
+
+@functools.cache
+def _inverted() -> Exposure:
+    pixels = 2 * field().pixels.mean() - field().pixels
+    return field().altered("inverted", pixels, truth=field().truth.take([]), lures=field().truth)
+
+
+def _contrast(bench: Bench) -> Outcome:
+    seen = bench.look([_inverted()])
+    (one,) = seen
+    taken = len(matched(one.exposure.lures, one.picks).pick)
+    flagged = any("inverted" in flags.split() for flags in one.picks["flags"].tolist())
+    said = (
+        "opposite_contrast" in one.found.notes or flagged or any("contrast" in n for n in one.found.notices)
+    )
+    words = f"{taken} of {len(one.exposure.lures)} bright particles picked"
+    words += ", and it says that their contrast is opposite" if said else ""
+    holds = said or len(one.picks) <= allowance(seen)
+    return Outcome(holds, float(taken), f"{words}; {len(one.picks)} picks", [] if holds else seen)
+
+
+@functools.cache
+def _bordered() -> Exposure:
+    height, width = (n * PIXEL_SIZE for n in SHAPE)
+    along = (np.arange(len(CUT)) + 0.5) / len(CUT)
+    depth = np.array(CUT) * DIAMETER / 2
+    rng = stream(SEED, "conformance", "border")
+    at = [
+        *zip(depth, along * width, strict=True),
+        *zip(height - PIXEL_SIZE - depth, along[::-1] * width, strict=True),
+        *zip((0.2 + 0.6 * along) * height, depth, strict=True),
+        *zip((0.2 + 0.6 * along[::-1]) * height, width - PIXEL_SIZE - depth, strict=True),
+        *((y * height, x * width) for y in (0.35, 0.65) for x in (0.35, 0.65)),
+    ]
+    poses = np.column_stack([np.array(at), rng.uniform(0, 360, len(at))])
+    return expose("border", scenario({PARTICLE: poses}, seed=SEED + 400))
+
+
+def _borders(bench: Bench) -> Outcome:
+    seen = bench.look([_bordered()])
+    (one,) = seen
+    index = positions(one.picks) / PIXEL_SIZE
+    outside = int(((index < -0.5) | (index > np.array(one.exposure.pixels.shape) - 0.5)).any(axis=1).sum())
+    found = np.isfinite(one.places[:, 0])
+    cut, most = one.exposure.truth["edge"], allowance(seen)
+    whole_missed = int((~found & ~cut).sum())
+    share = float(found[cut].mean())
+    holds = not outside and not whole_missed and one.false <= most
+    words = f"{outside} picks beyond the image; {share:.0%} of {cut.sum()} cut particles found"
+    words += f", {whole_missed} whole ones missed; {one.false} false ({most} excused)"
+    return Outcome(holds, share, words, [] if holds else seen)
+
+
+@functools.cache
+def _pairs(separation: float) -> Exposure:
+    middle = sites(3, 3, "pairs", str(separation))
+    rng = stream(SEED, "conformance", "partners", str(separation))
+    way = rng.uniform(0, 2 * np.pi, len(middle))
+    half = separation * DIAMETER / 2 * np.stack([np.sin(way), np.cos(way)], axis=1)
+    both = np.concatenate([middle[:, :2] - half, middle[:, :2] + half])
+    poses = np.column_stack([both, rng.uniform(0, 360, len(both))])
+    made = scenario({PARTICLE: poses}, seed=SEED + 500 + round(100 * separation))
+    return expose(f"pairs{separation:g}", made)
+
+
+def _crowd(bench: Bench) -> Outcome:
+    seen = bench.look([_pairs(separation) for separation in SEPARATIONS])
+    shares = [_recall([one]) for one in seen]
+    apart = [d for d, share in zip(SEPARATIONS, shares, strict=True) if share >= FOUND]
+    false, most = seen[-1].false, allowance(seen[-1:])
+    holds = shares[-1] >= FOUND and false <= most
+    told = ", ".join(f"{share:.0%} at {d:g}" for d, share in zip(SEPARATIONS, shares, strict=True))
+    words = f"found, by diameters between two: {told}; there {false} false ({most} excused)"
+    return Outcome(holds, min(apart) if apart else None, words, [] if holds else seen)
+
+
+def _with_decoys(name: str, shapes: Sequence[dict[str, object]], number: int) -> Exposure:
+    poses = sites(5, 5, "decoys", name)
+    odd = np.arange(len(poses)) % 2 == 1
+    made = scenario({PARTICLE: poses[~odd], "decoy": poses[odd]}, decoy=shapes, seed=SEED + 600 + number)
+    return expose(name, made)
+
+
+@functools.cache
+def _bright() -> Exposure:
+    return _with_decoys("bright", [{"kind": "disk", "radius": 40.0, "weight": 0.12}], 0)
+
+
+@functools.cache
+def _rods() -> Exposure:
+    return _with_decoys("rods", [{"kind": "rectangle", "size": [24.0, 150.0], "weight": -0.12}], 1)
+
+
+@functools.cache
+def _edge() -> Exposure:
+    poses = sites(5, 5, "decoys", "edge")
+    carbon = [{"kind": "rectangle", "size": [400.0, 2400.0], "weight": -0.12}]
+    # Its border crosses the image at y = 780 Å, 20 Å up and down: the particles beside it stay clear of it.
+    sheet = np.array([[980.0, 576.0, 2.0]])
+    made = scenario({PARTICLE: poses[:15], "decoy": sheet}, decoy=carbon, seed=SEED + 602)
+    return expose("edge", made)
+
+
+@functools.cache
+def _slope() -> Exposure:
+    ice = {"ice": {"kind": "gradient", "amplitude": 0.6, "angle": 60.0}}
+    return expose("slope", scenario({PARTICLE: sites(5, 5, "slope")}, background=ice, seed=SEED + 603))
+
+
+def _decoys(bench: Bench, exposure: Exposure) -> Outcome:
+    seen = bench.look([exposure])
+    return _without_false(seen, value=float(seen[0].false), words="")
+
+
+def _holes(value: float, name: str) -> Exposure:
+    pixels = np.array(field().pixels)
+    bad = np.zeros(pixels.shape, bool)
+    bad[:, 140:143] = True
+    bad[108:148, 40:90] = True
+    pixels[bad] = value
+    reach = DIAMETER / 2 / PIXEL_SIZE
+    y, x = (field().truth[axis] / PIXEL_SIZE for axis in ("y", "x"))
+    rows, columns = np.nonzero(bad)
+    near = np.hypot(rows[:, None] - y, columns[:, None] - x).min(axis=0) <= reach
+    return field().altered(name, pixels, truth=field().truth.take(~near), lures=field().truth.take(near))
+
+
+@functools.cache
+def _missing() -> Exposure:
+    return _holes(np.nan, "missing")
+
+
+@functools.cache
+def _dead() -> Exposure:
+    return _holes(0.0, "dead")
+
+
+def _bad_pixels(bench: Bench, exposure: Exposure) -> Outcome:
+    seen = bench.look([exposure])
+    (one,) = seen
+    # A particle that a hole has a part of may be found or not.
+    half = len(matched(one.exposure.lures, one.picks).pick)
+    false, most = max(one.false - half, 0), allowance(seen)
+    holds = one.missed <= (1 - FOUND) * len(one.exposure.truth) and false <= most
+    words = (
+        f"{one.missed} of {len(one.exposure.truth)} whole particles missed; {false} false ({most} excused)"
+    )
+    return Outcome(holds, _recall(seen), words, [] if holds else seen)
+
+
+@functools.cache
+def _two_species() -> Exposure:
+    poses = sites(5, 5, "species")
+    odd = np.arange(len(poses)) % 2 == 1
+    made = scenario({PARTICLE: poses[~odd], RING: poses[odd]}, seed=SEED + 700)
+    return expose("species", made, templates=BOTH)
+
+
+def _species(bench: Bench) -> Outcome:
+    seen = bench.look([_two_species()])
+    (one,) = seen
+    told = one.picks["class"][one.match.pick]
+    if not any(told):
+        return Outcome(None, None, "it gives no classes")
+    right = float(np.mean(told == one.exposure.truth["class"][one.match.truth]))
+    words = f"{right:.0%} of the found have the right class"
+    return _without_false(seen, value=right, words=words, also=right >= FOUND)
+
+
+def _net(a: float, b: float, angle: float, turn: float) -> Poses:
+    first, second = np.deg2rad(turn), np.deg2rad(turn + angle)
+    basis = np.array([[a * np.sin(first), a * np.cos(first)], [b * np.sin(second), b * np.cos(second)]])
+    h, k = np.meshgrid(np.arange(-12, 13), np.arange(-12, 13), indexing="ij")
+    extent = np.array(SHAPE) * PIXEL_SIZE
+    at = extent / 2 + h.ravel()[:, None] * basis[0] + k.ravel()[:, None] * basis[1]
+    inside = ((at > 0.6 * DIAMETER) & (at < extent - 0.6 * DIAMETER)).all(axis=1)
+    return np.column_stack([at[inside], np.full(inside.sum(), 40.0)])
+
+
+@functools.cache
+def _lattice() -> Exposure:
+    return expose("crystal", scenario({PARTICLE: _net(115.0, 128.0, 97.0, 12.0)}, seed=SEED + 800))
+
+
+def _crystal(bench: Bench) -> Outcome:
+    seen = bench.look([_lattice()])
+    return _without_false(seen, value=_recall(seen), words="")
+
+
+NO_MORE = (
+    f"no more false picks than its promise excuses (1 in {round(1 / ALARM)}), without one 1 a micrograph"
+)
+MOST = f"{FOUND:.0%} of clear particles found (d′ 22: the ideal observer finds all), {NO_MORE}"
+
+TASKS = (
+    Trial(
+        "empty micrographs",
+        "task",
+        "Is nothing picked where nothing is?",
+        f"{NO_MORE}.",
+        "a micrograph",
+        _empty,
+    ),
+    Trial(
+        "promise",
+        "task",
+        "Are there as many false picks in empty micrographs as it says there will be?",
+        f"Poisson's law, both sides, false alarm {ALARM:g}; null where nothing is promised.",
+        "× promise",
+        _promise,
+    ),
+    Trial("one particle", "task", "Is a lone particle found?", f"{MOST}.", "px, mean", _one),
+    Trial(
+        "every rotation",
+        "task",
+        "Are particles found at every angle, and their angles?",
+        f"{MOST}; {FOUND:.0%} of the angles within a step of the templates, {STEP:g}°, where it gives any.",
+        "°, median",
+        _angles,
+    ),
+    Trial(
+        "inverted contrast",
+        "task",
+        "Is nothing picked where all particles are bright instead of dark, or is it said?",
+        f"{NO_MORE}; or a note, a notice or a flag says so.",
+        "bright picked",
+        _contrast,
+    ),
+    Trial(
+        "borders",
+        "task",
+        "Do particles cut by the border do no harm?",
+        f"No pick beyond the image, no whole particle missed, {NO_MORE}. Cut ones need not be found.",
+        "of cut found",
+        _borders,
+    ),
+    Trial(
+        "crowding",
+        "task",
+        "Are particles that touch told apart?",
+        f"{FOUND:.0%} of pairs 1.2 diameters apart found, {NO_MORE}; closer ones are measured.",
+        "diameters",
+        _crowd,
+    ),
+    Trial(
+        "decoys: bright blobs",
+        "task",
+        "Are bright blobs left alone?",
+        f"{MOST}.",
+        "false",
+        lambda bench: _decoys(bench, _bright()),
+    ),
+    Trial(
+        "decoys: rods",
+        "task",
+        "Are rods of the same contrast left alone?",
+        f"{MOST}.",
+        "false",
+        lambda bench: _decoys(bench, _rods()),
+    ),
+    Trial(
+        "decoys: carbon edge",
+        "task",
+        "Is the edge of a carbon film left alone?",
+        f"{MOST}.",
+        "false",
+        lambda bench: _decoys(bench, _edge()),
+    ),
+    Trial(
+        "gradient",
+        "task",
+        "Does it do no harm that the ice thickens by five times the particles' contrast?",
+        f"{MOST}.",
+        "false",
+        lambda bench: _decoys(bench, _slope()),
+    ),
+    Trial(
+        "missing pixels",
+        "task",
+        "Does it bear pixels that are not numbers?",
+        f"{MOST}; what a hole cuts may be found or not.",
+        "recall",
+        lambda bench: _bad_pixels(bench, _missing()),
+    ),
+    Trial(
+        "dead pixels",
+        "task",
+        "Does it bear dead columns and a dead block, all zero?",
+        f"{MOST}; what a hole cuts may be found or not.",
+        "recall",
+        lambda bench: _bad_pixels(bench, _dead()),
+    ),
+    Trial(
+        "two species",
+        "task",
+        "Are particles and rings told apart?",
+        f"{MOST}; {FOUND:.0%} of the classes right, where it gives any.",
+        "right",
+        _species,
+    ),
+    Trial("crystal", "task", "Is every site of a crystal found?", f"{MOST}.", "recall", _crystal),
+)
+"""In the order of the card."""
