@@ -33,6 +33,7 @@ pickers:
   new: {{kind: matched_filter, threshold: {{kind: top, count: 2}}}}
   old: {{kind: ncc, threshold: {{kind: fixed, value: 0.3}}}}
   told: {{kind: matched_filter, noise: declared, threshold: {{kind: top, count: 2}}}}
+  plain: {{kind: correlation, threshold: {{kind: top, count: 2}}}}
 score: {{radius: 20 Å, metrics: [{{kind: detection}}]}}
 sweep: {sweep}
 """

@@ -208,7 +208,7 @@ def test_the_command_tells_sweeps(before: SweepResult, after: SweepResult, tmp_p
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("runs")
     text = SCENARIO.format(sweep="{axes: {x: {path: seed, values: [0]}}}", title="a run").split("sweep:")[0]
-    lines = [line for line in text.splitlines() if not line.startswith("  told:")]
+    lines = [line for line in text.splitlines() if not line.startswith(("  told:", "  plain:"))]
     (folder / "s.yaml").write_text("\n".join(lines))
     settings = {
         "one": ["replicates=7"],

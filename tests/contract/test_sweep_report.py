@@ -226,6 +226,23 @@ def test_the_answer_says_who_wins_where_and_how_surely(results: dict[str, SweepR
     assert "told" not in own.text + equal.text
 
 
+def test_of_three_pickers_the_ranking_comes_first() -> None:
+    # The best of three is not told apart from the second in the first cell, and far ahead in the others.
+    def skill(picker: str, place: Any) -> float:
+        third = 0.9 if place["dose"] > 1 else 0.5
+        return {"new": 0.5, "old": 0.2, "plain": third}[picker]
+
+    result = made(f"{{axes: {{{DOSES}}}}}", skill=skill, pickers=("new", "old", "plain"))
+    scores, between = Scores.of(result), duels(result)
+    stood = sweep_standing.standings(scores, between)
+    first, *others = sweep_answer.answers(scores, between, (), stood)
+    count = sum(standing.best == "plain" for standing in stood.values())
+    assert count >= 3
+    assert f"plain in {count} (surely in 3)" in first.text
+    assert first.text.endswith("and old in none.")
+    assert [answer.main for answer in others] == [False] * 6
+
+
 def test_no_sureness_without_intervals(results: dict[str, SweepResult], pages: dict[str, str]) -> None:
     few = results["few micrographs"]
     said = " ".join(a.text for a in sweep_answer.answers(Scores.of(few), duels(few), (), {}))
@@ -402,7 +419,7 @@ def test_report_makes_a_sweeps_page_anew_from_its_tables(
 def test_python_sweeps_and_opens(tmp_path: Path) -> None:
     file = tmp_path / "s.yaml"
     text = SCENARIO.format(sweep=f"{{axes: {{{CUTS}}}, replicates: 2}}", title="small")
-    file.write_text(re.sub(r"  (new|told):.*\n", "", text))
+    file.write_text(re.sub(r"  (new|told|plain):.*\n", "", text))
     result = simkit.sweep(file, folder=tmp_path / "out", workers=1)
     again = simkit.open_sweep(tmp_path / "out")
     assert result.passed
