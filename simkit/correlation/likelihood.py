@@ -31,8 +31,9 @@ from simkit.correlation.whitening import NoiseSpectrum, white
 STEPS = 8
 """Most steps from the quadratic's top: two or three do where there is a top."""
 
-CLOSE = 1e-2
-"""Last step, in lengths over which the score falls off: Newton's leaves about the square of it."""
+CLOSE = 2e-2
+"""Last step, in lengths over which the score falls off: Newton's leaves about the square of it, and the
+error of a particle of d′ is 1/d′ of them."""
 
 SINGULAR = 1e12
 """Condition of the curvature from which on there is a direction along which nothing changes."""
@@ -52,16 +53,19 @@ def gram_under(spectrum: NoiseSpectrum, pixel_size: float) -> Gram:
     @functools.cache
     def weights(shape: tuple[int, ...]) -> FloatArray:
         grid = Grid(shape, pixel_size)
-        return np.clip(spectrum(grid), 0, None) * fourier.hermitian_weights(shape) / grid.size
+        counted = np.clip(spectrum(grid), 0, None) * fourier.hermitian_weights(shape) / grid.size
+        return counted.astype(np.float32)
 
     def gram(images: FloatArray) -> FloatArray:
         if spectrum is white:
             flat = images.reshape(len(images), -1)
             return flat @ flat.T
+        # Single precision will do for a curvature.
+        images = images.astype(np.float32)
         shape = tuple(fourier.fast_length(2 * n - 1) for n in images.shape[1:])
         spectra = fourier.forward_stack(images, shape)
         weighed = (spectra * weights(shape)).reshape(len(images), -1)
-        return (weighed @ spectra.reshape(len(images), -1).conj().T).real
+        return np.asarray((weighed @ spectra.reshape(len(images), -1).conj().T).real, np.float64)
 
     return gram
 
@@ -159,9 +163,9 @@ class Likelihood:
             [*(peak.position / self._pixel + self._field.frame.before - place), math.radians(turn)]
         )
         reach = np.array([1.0] * len(place) + [math.radians(bank.step or 0.0)])
-        gram = None
+        gram, patch = None, self._patch(probe, summit)
         for _ in range(STEPS):
-            images, found = self._fit(probe, summit, theta, gram)
+            images, found = self._fit(probe, summit, theta, patch, gram)
             if found is None:
                 return peak
             theta[: len(found.step)] += found.step
@@ -174,25 +178,31 @@ class Likelihood:
         return peak
 
     def _fit(
-        self, probe: Probe, summit: Summit, theta: FloatArray, gram: FloatArray | None
+        self, probe: Probe, summit: Summit, theta: FloatArray, patch: FloatArray, gram: FloatArray | None
     ) -> tuple[FloatArray, Fit | None]:
-        gradient, hessian = _model(probe, summit.view, theta)
-        gram = self._metric(gradient) if gram is None else gram
+        mask = probe.mask
+        gradient, bends = with_derivatives(_pattern(probe, summit.view), theta[: mask.ndim], float(theta[-1]))
+        under = _under(gradient.astype(np.float64), mask)
+        gram = self._metric(under) if gram is None else gram
         # Where it was not searched, or a turn changes nothing, the angle stays as it is.
-        searched = len(fitted(probe.bank, summit.view)) == 3 and len(gram) > probe.mask.ndim + 1
-        n = probe.mask.ndim + (searched and gram[-1, -1] > ROUND * gram[0, 0])
-        gradient, hessian, gram = gradient[: n + 1], hessian[:n, :n], gram[: n + 1, : n + 1]
-        patch = self._patch(probe, summit)
-        products = np.tensordot(gradient, patch, patch.ndim)
+        searched = len(fitted(probe.bank, summit.view)) == 3 and len(gram) > mask.ndim + 1
+        n = mask.ndim + (searched and gram[-1, -1] > ROUND * gram[0, 0])
+        under, gram = under[: n + 1], gram[: n + 1, : n + 1]
+        # The mean under the mask is off the patch: it need not be taken off second derivatives.
+        products = np.tensordot(under, _within(patch, mask.shape), mask.ndim)
         if not (gram[0, 0] > 0 and products[0] > 0):
-            return gradient, None
-        found = Fit(products, np.tensordot(hessian, patch, patch.ndim), gram)
-        return gradient, found if np.linalg.cond(found.expected) < SINGULAR else None
+            return under, None
+        found = Fit(products, bends(patch)[:n, :n], gram)
+        return under, found if np.linalg.cond(found.expected) < SINGULAR else None
 
     def _patch(self, probe: Probe, summit: Summit) -> FloatArray:
+        """Return the field around a summit as it is compared: zero beyond the mask, of zero mean under it."""
+        patch = np.zeros(probe.bank.grid.shape)
         box = probe.mask.shape
         corner = [p - n // 2 for p, n in zip(summit.place, box, strict=True)]
-        return self._field.values[tuple(slice(c, c + n) for c, n in zip(corner, box, strict=True))]
+        part = self._field.values[tuple(slice(c, c + n) for c, n in zip(corner, box, strict=True))]
+        _within(patch, box)[...] = _under(part, probe.mask)
+        return patch
 
     def _moved(
         self, peak: Peak, probe: Probe, summit: Summit, theta: FloatArray, found: Fit, images: FloatArray
@@ -255,19 +265,22 @@ def covariance(found: Fit, noise: FloatArray) -> FloatArray:
     return np.asarray(inverse @ scatter @ inverse / (square if square > 0 else np.nan))
 
 
-def _model(probe: Probe, view: int, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return a view moved (px) and turned (radians), and its derivatives, as compared under the mask."""
+def _pattern(probe: Probe, view: int) -> FloatArray:
+    """Return a view without a mask's rim, which could not be moved; single precision tells it well enough."""
     pattern = probe.kernels[view] if probe.mask.all() else probe.bank.images[view]
-    gradient, hessian = with_derivatives(pattern, theta[: pattern.ndim], float(theta[-1]))
-    return _under(gradient, probe.mask), _under(hessian, probe.mask)
+    return pattern.astype(np.float32)
+
+
+def _within(images: FloatArray, box: tuple[int, ...]) -> FloatArray:
+    """Return the part of images in a box of the same centre, smaller maybe."""
+    shape = images.shape[images.ndim - len(box) :]
+    begin = [n // 2 - m // 2 for n, m in zip(shape, box, strict=True)]
+    index: tuple[Any, ...] = (..., *(slice(b, b + m) for b, m in zip(begin, box, strict=True)))
+    return images[index]
 
 
 def _under(images: FloatArray, mask: Mask) -> FloatArray:
     """Cut images to a mask of the same centre, in a smaller box maybe, and take off their mean there."""
-    box = images.shape[images.ndim - mask.ndim :]
-    begin = [n // 2 - m // 2 for n, m in zip(box, mask.shape, strict=True)]
-    within = (slice(b, b + m) for b, m in zip(begin, mask.shape, strict=True))
-    index: tuple[Any, ...] = (..., *within)
-    cut = images[index]
+    cut = _within(images, mask.shape)
     mean = (cut * mask).sum(axis=tuple(range(-mask.ndim, 0)), keepdims=True) / mask.sum()
     return np.asarray((cut - mean) * mask)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from simkit.core import fourier
-from simkit.core.grid import FloatArray, Grid
+from simkit.core.grid import ComplexArray, FloatArray, Grid
+
+Bends = Callable[[FloatArray], FloatArray]
 
 
 def quadratic_peak(windows: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -68,9 +72,7 @@ def _derivatives(values: FloatArray, ndim: int) -> tuple[FloatArray, FloatArray]
     return np.stack(slopes, axis=-1), hessian
 
 
-def with_derivatives(
-    view: FloatArray, offset: FloatArray, turn: float = 0.0
-) -> tuple[FloatArray, FloatArray]:
+def with_derivatives(view: FloatArray, offset: FloatArray, turn: float = 0.0) -> tuple[FloatArray, Bends]:
     """Move and turn a view, and say how that changes it.
 
     Parameters
@@ -87,45 +89,51 @@ def with_derivatives(
     gradient : array, shape (1 + p, *box)
         The view v and ∂v/∂θ for θ = offset and, in two dimensions, the turn; p = 1 or 3. A constant is taken
         off: v is 0 at its rim.
-    hessian : array, shape (p, p, *box)
-        ∂²v/∂θ∂θ.
+    bends : callable
+        ``bends(f)`` → Σ f ∂²v/∂θ∂θ over the box, shape (p, p).
 
     Notes
     -----
     With (y, x) measured from the particle's centre, ∂v/∂turn = D v and D = y ∂/∂x − x ∂/∂y. Exact for a view
-    without energy beyond the Nyquist frequency; that of even axes is left out.
+    without energy beyond the Nyquist frequency; that of even axes is left out. In the precision of the view.
     """
     grid, ndim = Grid(view.shape, 1.0), view.ndim
-    still = view - rim_mean(view)
+    still = view - rim_mean(view).astype(view.dtype)
     spectrum = fourier.forward(turned(still, turn) if turn else still)
-    spectrum = fourier.zero_nyquist(spectrum, grid.shape) * fourier.phase_ramp(grid, offset.tolist())
-    slopes = [-2j * np.pi * k for k in grid.frequencies()]
+    spectrum = fourier.zero_nyquist(spectrum, grid.shape)
+    spectrum *= fourier.phase_ramp(grid, offset.tolist()).astype(spectrum.dtype)
+    slopes = [(-2j * np.pi * k).astype(spectrum.dtype) for k in grid.frequencies()]
     first = [s * spectrum for s in slopes]
-    pairs = list(itertools.combinations_with_replacement(range(ndim), 2))
+    pairs = itertools.combinations_with_replacement(range(ndim), 2)
     second = [slopes[i] * first[j] for i, j in pairs]
     images = fourier.inverse(np.stack([spectrum, *first, *second]), grid.shape)
-    gradient, bends = images[: 1 + ndim], dict(zip(pairs, images[1 + ndim :], strict=True))
-    hessian = np.array([[bends[min(i, j), max(i, j)] for j in range(ndim)] for i in range(ndim)])
     if ndim == 1:
-        return gradient, hessian
-    y, x = (r - d for r, d in zip(grid.offsets(), offset, strict=True))
-    _, along_y, along_x = gradient
-    turning = x * along_y - y * along_x
-    twist_y = x * hessian[0, 0] - y * hessian[0, 1] + along_x
-    twist_x = x * hessian[0, 1] - y * hessian[1, 1] - along_y
-    whole = np.empty((3, 3, *view.shape))
-    whole[:2, :2] = hessian
-    whole[2, 0] = whole[0, 2] = twist_y
-    whole[2, 1] = whole[1, 2] = twist_x
-    whole[2, 2] = x * twist_y - y * twist_x
-    return np.concatenate([gradient, turning[None]]), whole
+        return images[:2], lambda f: np.array([[np.vdot(f, images[2])]], np.float64)
+    y, x = ((r - d).astype(view.dtype) for r, d in zip(grid.offsets(), offset, strict=True))
+    turning = x * images[1] - y * images[2]
+    return np.concatenate([images[:3], turning[None]]), functools.partial(_bends, images[1:], y, x)
 
 
-def rim_mean(view: FloatArray) -> float:
+def _bends(derivatives: FloatArray, y: FloatArray, x: FloatArray, f: FloatArray) -> FloatArray:
+    """Return Σ f ∂²v/∂θ∂θ from v's derivatives along y, x, yy, yx and xx."""
+    f = f.astype(derivatives.dtype)
+    weights = np.stack([f, y * f, x * f, y * y * f, x * y * f, x * x * f])
+    table = weights.reshape(6, -1) @ derivatives.reshape(5, -1).T
+    once, by_y, by_x, by_yy, by_yx, by_xx = table.astype(np.float64)
+    along_y, along_x, yy, yx, xx = range(5)
+    twist_y = by_x[yy] - by_y[yx] + once[along_x]
+    twist_x = by_x[yx] - by_y[xx] - once[along_y]
+    turning = by_xx[yy] - 2 * by_yx[yx] + by_yy[xx] + by_x[along_x] + by_y[along_y]
+    return np.array(
+        [[once[yy], once[yx], twist_y], [once[yx], once[xx], twist_x], [twist_y, twist_x, turning]]
+    )
+
+
+def rim_mean(view: FloatArray) -> np.floating[Any]:
     """Return the mean of the outermost pixels."""
     inner = np.zeros(view.shape, bool)
     inner[(slice(1, -1),) * view.ndim] = True
-    return float(view[~inner].mean())
+    return view[~inner].mean(dtype=np.float64)
 
 
 def turned(image: FloatArray, angle: float) -> FloatArray:
@@ -158,6 +166,14 @@ def _turned_from_x(image: FloatArray, angle: float) -> FloatArray:
 def _sheared(image: FloatArray, slope: float) -> FloatArray:
     """Move every row by slope times its distance from the middle row, in pixels."""
     rows, n = image.shape
-    shifts = slope * (np.arange(rows) - rows // 2)
-    ramps = np.exp(-2j * np.pi * np.multiply.outer(shifts, np.fft.rfftfreq(n)))
-    return fourier.inverse(fourier.forward_stack(image, (n,)) * ramps, (n,))
+    spectrum = fourier.forward_stack(image, (n,))
+    spectrum *= _ramps(rows, n, slope).astype(spectrum.dtype)
+    return fourier.inverse(spectrum, (n,))
+
+
+def _ramps(rows: int, n: int, slope: float) -> ComplexArray:
+    """Return what moves rows of n pixels: the powers of what moves the row beside the middle one."""
+    once = np.exp(-2j * np.pi * slope * np.fft.rfftfreq(n))
+    ahead = np.multiply.accumulate(np.broadcast_to(once, (rows - rows // 2 - 1, len(once))))
+    behind = np.multiply.accumulate(np.broadcast_to(once.conj(), (rows // 2, len(once))))[::-1]
+    return np.concatenate([behind, np.ones_like(once)[None], ahead])
