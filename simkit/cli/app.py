@@ -10,6 +10,7 @@ from simkit.cli.catalogue import list_kinds, schema
 from simkit.cli.ceiling import ceiling
 from simkit.cli.check import check, explain
 from simkit.cli.compare import compare
+from simkit.cli.conformance import conformance
 from simkit.cli.convention import convention
 from simkit.cli.lattice import lattice
 from simkit.cli.new import new
@@ -34,6 +35,7 @@ app.command()(score)
 app.command()(lattice)
 app.command()(new)
 app.command()(convention)
+app.command()(conformance)
 app.command("list")(list_kinds)
 app.command()(schema)
 app.command()(report)

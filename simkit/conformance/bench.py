@@ -41,6 +41,10 @@ class Subject(Protocol):
     def cut(self) -> str:
         """How its picks are cut, in words."""
 
+    @property
+    def asked(self) -> bool:
+        """Whether it looks when it is asked to; a list that was made before does not."""
+
     def look(self, exposures: Sequence[Exposure]) -> list[Found]:
         """Return what it finds in micrographs that have the same templates, in their order.
 
@@ -68,6 +72,7 @@ class PickerSubject:
     name: str
     picker: Picker
     workers: int = 1
+    asked: bool = True
 
     @property
     def cut(self) -> str:

@@ -78,7 +78,7 @@ class Exposure:
     Attributes
     ----------
     name : str
-        No two of different content have one.
+        No two of different content have one; it becomes a file name.
     pixels : array, float32
         Electrons per pixel, where nothing has been done to them.
     pixel_size : float
@@ -212,10 +212,13 @@ def sites(rows: int, columns: int, *name: str | int, shape: tuple[int, int] = SH
 
 @functools.cache
 def field(number: int = 0, dose: float = DOSE) -> Exposure:
-    """Return a micrograph of 25 whole particles that stand apart, each turned by an angle of its own."""
+    """Return a micrograph of 25 whole particles that stand apart, each turned by an angle of its own.
+
+    A number is used with one dose alone.
+    """
     poses = sites(5, 5, "field", number)
     made = scenario({PARTICLE: poses}, dose=dose, seed=SEED + number)
-    return expose(f"field{number}-{dose:g}", made)
+    return expose(f"field{number}", made)
 
 
 @functools.cache

@@ -170,7 +170,7 @@ def _pairs(separation: float) -> Exposure:
     both = np.concatenate([middle[:, :2] - half, middle[:, :2] + half])
     poses = np.column_stack([both, rng.uniform(0, 360, len(both))])
     made = scenario({PARTICLE: poses}, seed=SEED + 500 + round(100 * separation))
-    return expose(f"pairs{separation:g}", made)
+    return expose(f"pairs{round(100 * separation)}", made)
 
 
 def _crowd(bench: Bench) -> Outcome:
