@@ -15,6 +15,7 @@ from simkit.scenario.loading import Draft, Loaded, Setting
 from simkit.scenario.source import InvalidScenarioError, Problem
 from simkit.scenario.spec import Scenario
 from simkit.scenario.sweep import MOST_CELLS, Axis, Block, Sweep, measured
+from simkit.scenario.yamltree import read_tree
 from simkit.sweeps.axes import Level, drawn, levels
 
 MOST_PROBLEMS = 20
@@ -47,15 +48,19 @@ class Cell:
     @property
     def written(self) -> tuple[tuple[str, str], ...]:
         """The same as `--set` takes it: path and text."""
-        return tuple(
-            (s.path, s.value if isinstance(s.value, str) else json.dumps(s.value, ensure_ascii=False))
-            for s in self.settings
-        )
+        return tuple((setting.path, _written(setting.value)) for setting in self.settings)
 
     @property
     def label(self) -> str:
         """As a person reads it: ``"dose 5 e/Å², picker ncc"``."""
         return ", ".join(f"{axis} {level.label}" for axis, level in self.levels.items())
+
+
+def _written(value: Any) -> str:
+    """Return a value as YAML on one line, plain text where that is read back as itself."""
+    if isinstance(value, str) and read_tree(value).data == value:
+        return value
+    return json.dumps(value, ensure_ascii=False)
 
 
 def expand(sweep: Sweep) -> tuple[Cell, ...]:

@@ -6,6 +6,7 @@ numbers, and what it finds goes to the store.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -61,6 +62,8 @@ class Processes:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
+        # A process that has grown is replaced by a fresh one, which nobody needs to be told.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
 
     def submit(self, work: Work, errand: Errand) -> Future[Done]:
         """See `Executor.submit`."""

@@ -18,6 +18,8 @@ Record = Mapping[str, Any]
 Rows = list[dict[str, Any]]
 
 POINT = ("recall", "precision", "f1", "false_picks")
+COMPARED = ("a", "b", "basis", "metric", "difference", "low", "high")
+TEXTS = ("picker", "class", "a", "b", "basis", "metric", "stage")
 LIMITS = ("d_prime", "sigma_y", "sigma_x", "sigma_psi")
 
 
@@ -70,11 +72,13 @@ def gather(
                 for place, record, case, cell in zip(at, records, cases, cells, strict=True)
             ]
         ),
-        scores=_table(_scores(there), axes),
-        comparisons=_table(_comparisons(there), axes),
-        counts=_table(_counts(there), axes),
-        ceilings=_table(_ceilings(there), axes),
-        costs=_table(_costs(there), axes),
+        scores=_table(_scores(there), axes, "picker", "class", "oracle"),
+        comparisons=_table(
+            _comparisons(there), axes, "a", "b", "basis", "metric", "difference", "low", "high"
+        ),
+        counts=_table(_counts(there), axes, "picker", "micrograph", "tp", "picks", "truths"),
+        ceilings=_table(_ceilings(there), axes, "class", *POINT, *LIMITS),
+        costs=_table(_costs(there), axes, "stage", "seconds"),
         failures=tuple(wrong),
         units=_units(cases),
         answers=tuple(answers),
@@ -153,9 +157,13 @@ def _costs(there: Sequence[tuple[dict[str, Any], Record]]) -> Rows:
     ]
 
 
-def _table(rows: Rows, axes: Sequence[AxisInfo]) -> pa.Table:
-    """Return rows as a table; what some rows lack is null there, and a number is a number throughout."""
-    names = list(dict.fromkeys(name for row in rows for name in row)) or ["cell", *(a.name for a in axes)]
+def _table(rows: Rows, axes: Sequence[AxisInfo], *fixed: str) -> pa.Table:
+    """Return rows as a table; what some rows lack is null there, and a number is a number throughout.
+
+    Of no rows it has the axes and the fixed columns all the same.
+    """
+    always = ["cell", *(axis.name for axis in axes), *fixed]
+    names = list(dict.fromkeys([*always, *(name for row in rows for name in row)]))
     return pa.table({name: pa.array([row.get(name) for row in rows], _type(rows, name)) for name in names})
 
 
@@ -163,9 +171,7 @@ def _type(rows: Rows, name: str) -> pa.DataType | None:
     kinds = {type(row[name]) for row in rows if row.get(name) is not None}
     if kinds <= {int, float} and float in kinds:
         return pa.float64()
-    if not kinds:
-        return pa.float64()
-    return None
+    return None if kinds else pa.string() if name in TEXTS else pa.float64()
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float | None]:

@@ -169,6 +169,18 @@ def swept_cli(file: Path, out: Path, *options: str) -> Any:
     return CliRunner().invoke(app, ["sweep", str(file), "--out", str(out), "--workers", "1", *options])
 
 
+def test_a_sweep_of_which_nothing_comes_is_still_there(tmp_path: Path) -> None:
+    file = scenario(
+        tmp_path, SCENARIO.replace("count: 3, min_distance: 80 Å", "count: 11, min_distance: 79 Å")
+    )
+    ran = swept_cli(file, tmp_path / "out")
+    assert ran.exit_code == 1, ran.output
+    result = open_sweep(tmp_path / "out")
+    assert len(result.failures) >= 4
+    assert result.scores.num_rows == 0
+    assert dict(result.dataset.sizes) == {"snr": 2, "cut": 2, "picker": 0, "class": 0}
+
+
 def test_the_first_failure_can_end_it(tmp_path: Path) -> None:
     text = SCENARIO.replace("count: 3, min_distance: 80 Å", "count: 11, min_distance: 79 Å")
     scenario(tmp_path, text)

@@ -137,6 +137,17 @@ def test_sobol_points_are_those_of_scipy_and_crossed_with_the_other_axes() -> No
     assert list(cells[0].levels) == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize(
+    "value", ["5 Å", "a: b", "", "1", 1, True, None, [1, "x: y"], {"kind": "ncc"}, "- x", "#"]
+)
+def test_what_set_is_given_for_a_cell_is_read_back(tmp_path: Path, value: Any) -> None:
+    (cell,) = cells_of({"t": {"path": "title", "values": [value]}})
+    ((path, text),) = cell.written
+    file = tmp_path / "s.yaml"
+    file.write_text(SCENARIO)
+    assert read_draft(file, overrides=[f"{path}={text}"]).data["title"] == value
+
+
 @given(counts=st.lists(st.integers(1, 4), min_size=1, max_size=4))
 def test_as_many_cells_as_combinations_each_once(counts: list[int]) -> None:
     axes = {f"a{i}": {"path": f"p{i}", "values": list(range(n))} for i, n in enumerate(counts)}
