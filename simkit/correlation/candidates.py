@@ -106,7 +106,7 @@ def best_peaks(
     reaches = np.asarray(reach)[work.winner]
     survivors = suppress(rough.position, rough.height, reaches)
     rises = np.array([probe.turning_rise for probe in probes])[work.winner]
-    bounds = rough.height + _margin(rough.height, found.noise_sd, rises)
+    bounds = rough.height + margin(rough.height, found.noise_sd, rises)
 
     slack = 2 * (found.grid.pixel_size + field.frame.image.pixel_size)
 
@@ -234,7 +234,8 @@ def _apart(peaks: Sequence[Peak], reach: Sequence[float]) -> list[Peak]:
     return [peaks[i] for i in suppress(positions, scores, np.array([reach[p.template] for p in peaks]))]
 
 
-def _margin(score: FloatArray | float, noise_sd: float, rise: FloatArray | float = 0.0) -> FloatArray | float:
+def margin(score: FloatArray | float, noise_sd: float, rise: FloatArray | float = 0.0) -> FloatArray | float:
+    """Return by how much an exact peak may be higher than in the fast search; it rises between views."""
     # What a peak rises between coarse angles may take half of the margin.
     return np.maximum(RELATIVE_MARGIN, 2 * rise) * np.abs(score) + NOISE_MARGIN * noise_sd
 
@@ -303,7 +304,7 @@ class _Work:
         views = fitted(self._probe(i).bank, int(middle.argmax()))
         window = np.moveaxis(scores[..., views], -1, 0)
         top = float(quadratic_peak(window[None] if len(views) == 3 else window)[1][0])
-        return top + float(_margin(top, self.found.noise_sd))
+        return top + float(margin(top, self.found.noise_sd))
 
     def _seen(self, i: int) -> tuple[list[Indices], FloatArray]:
         """Return the pixels of a rough peak's sample and its neighbours, and all views' scores there."""
@@ -331,7 +332,7 @@ class _Work:
         size = (3,) * len(pixels) + (1 if self._probe(i).bank.step is None else 3,)
         modes = ["constant"] * len(pixels) + ["wrap"]
         tops = scores == ndimage.maximum_filter(scores, size, mode=modes, cval=-np.inf)
-        likely = scores >= scores.max() - _margin(scores.max(), self.found.noise_sd)
+        likely = scores >= scores.max() - margin(scores.max(), self.found.noise_sd)
         index = np.argwhere(tops & likely)
         best = np.argsort(-scores[tuple(index.T)], kind="stable")[: MOST_STARTS - 1]
         starts = [

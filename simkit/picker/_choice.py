@@ -21,7 +21,7 @@ import numpy as np
 from scipy.special import expit
 
 from simkit.core.grid import FloatArray
-from simkit.correlation.candidates import MayStand, peaks_near
+from simkit.correlation.candidates import MayStand, margin, peaks_near
 from simkit.correlation.peaks import Indices, Peak
 from simkit.correlation.refinement import Field, Probe
 from simkit.correlation.search import Scan
@@ -30,6 +30,9 @@ from simkit.theory.random_field import LOWEST_LEVEL
 
 WITHIN = 0.5
 """Radii of a pick's template within which another one's peak competes with it for the same particle."""
+
+CERTAIN = 40.0
+"""Difference of log E from which on a certainty is 1 in double precision, whatever the rest."""
 
 SMALLEST = 1e-290
 """Expected number below which a tail may be cut to nothing."""
@@ -89,10 +92,19 @@ def chosen(
         _highest_other(peaks[i], found, (found.rival, found.runner), np.array(groups), reach)
         for i, reach in zip(rows, reaches, strict=True)
     ]
-    index, templates = (np.array(column, np.intp) for column in zip(*near, strict=True))
-    rivals = peaks_near(found, field, probes, index, templates, may_stand=may_stand)
     result, runner_up, certainty = list(peaks), [""] * len(peaks), np.full(len(peaks), np.nan)
-    for i, rival, reach in zip(rows, rivals, reaches, strict=True):
+    open_: list[int] = []
+    for number, (i, (_, template, score)) in enumerate(zip(rows, near, strict=True)):
+        # At its best the rival would still be what noise gives far more often.
+        best = score + margin(score, found.noise_sd, probes[template].turning_rise)
+        if rarity.of(template, float(best)) - rarity(peaks[i]) > CERTAIN:
+            runner_up[i], certainty[i] = probes[template].bank.name, 1.0
+        else:
+            open_.append(number)
+    index, templates = (np.array([near[n][column] for n in open_], np.intp) for column in (0, 1))
+    rivals = peaks_near(found, field, probes, index, templates, may_stand=may_stand) if open_ else []
+    for number, rival in zip(open_, rivals, strict=True):
+        i, reach = rows[number], reaches[number]
         peak = peaks[i]
         if rival is None or np.linalg.norm(rival.position - peak.position) > 2 * reach:
             continue
@@ -111,20 +123,24 @@ class _Rarity:
         self._alone: dict[int, Expectation] = {}
 
     def __call__(self, peak: Peak) -> float:
-        group = self._groups[peak.template]
+        return self.of(peak.template, peak.score)
+
+    def of(self, template: int, score: float) -> float:
+        """Return it for a score of a template."""
+        group = self._groups[template]
         if group not in self._alone:
             self._alone[group] = self._expected.alone([i for i, g in enumerate(self._groups) if g == group])
-        count = self._alone[group](max(peak.score / self._expected.noise_sd, LOWEST_LEVEL))
+        count = self._alone[group](max(score / self._expected.noise_sd, LOWEST_LEVEL))
         if count > SMALLEST:
             return math.log(count)
         # Beyond what a double holds, the exponent of the tail is all that matters.
-        return -(self._expected.sought[peak.template].law.level(peak.score) ** 2) / 2
+        return -(self._expected.sought[template].law.level(score) ** 2) / 2
 
 
 def _highest_other(
     peak: Peak, found: Scan, others: tuple[FloatArray, FloatArray], groups: Indices, reach: float
-) -> tuple[Indices, int]:
-    """Return the sample near a peak where a template of another group scores most, and that template."""
+) -> tuple[Indices, int, float]:
+    """Return the sample near a peak where a template of another group scores most, which, and how much."""
     middle = np.rint((peak.position - np.array(found.grid.origin)) / found.grid.pixel_size).astype(np.intp)
     steps = int(reach / found.grid.pixel_size)
     # A peak is worked out from a sample and its neighbours.
@@ -135,4 +151,4 @@ def _highest_other(
     scores = np.where(mine, others[0][near], found.best[near])
     where = np.unravel_index(scores.argmax(), scores.shape)
     template = (others[1] if mine[where] else found.winner)[near][where]
-    return low + np.array(where), int(template)
+    return low + np.array(where), int(template), float(scores[where])

@@ -94,6 +94,23 @@ def test_what_a_pick_is_is_known_as_surely_as_it_says(monkeypatch):
     assert (~right).sum() < (~highest).sum()
 
 
+def test_where_nothing_could_win_it_need_not_be_tried(monkeypatch):
+    """Names, places and certainties are those of a search that works every rival out, to the last bit."""
+    image, _ = micrograph(stream(10, "lazy"), 30.0)
+    lazy = picks(image, 0.5)
+    monkeypatch.setattr(_choice, "CERTAIN", math.inf)
+    every = picks(image, 0.5)
+    tried = []
+    plain = _choice.peaks_near
+    monkeypatch.setattr(_choice, "peaks_near", lambda *a, **k: tried.append(len(a[3])) or plain(*a, **k))
+    monkeypatch.setattr(_choice, "CERTAIN", 40.0)
+    assert picks(image, 0.5) == lazy
+    assert sum(tried) < len(lazy) - 5
+    there = every["runner_up"] != ""
+    assert there.mean() > 0.8
+    assert every.take(there) == lazy.take(there)
+
+
 def test_noise_is_taken_for_the_template_that_it_imitates_more_often():
     """Many sides are searched and one top: most false picks are sides, though some are likelier tops."""
     rng = stream(8, "noise")
