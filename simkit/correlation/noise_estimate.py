@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +14,7 @@ from scipy import ndimage
 from scipy.special import chdtri
 
 from simkit.core import fourier
-from simkit.core.grid import FloatArray, Grid
+from simkit.core.grid import ComplexArray, FloatArray, Grid
 from simkit.correlation.bank import TemplateBank
 from simkit.correlation.rings import Rings
 from simkit.correlation.whitening import NoiseSpectrum
@@ -69,8 +71,16 @@ power is in Bragg spots, which the rings have clipped: nothing is then left out,
 lattice too."""
 
 
+Blocks = Sequence[FloatArray] | FloatArray
+
+
 def estimated_spectrum(
-    image: FloatArray, grid: Grid, banks: Sequence[TemplateBank], *, valid: FloatArray | None = None
+    image: FloatArray,
+    grid: Grid,
+    banks: Sequence[TemplateBank],
+    *,
+    valid: FloatArray | None = None,
+    workers: int = 1,
 ) -> NoiseSpectrum:
     """Estimate the noise power spectrum of an image that also holds particles.
 
@@ -84,6 +94,8 @@ def estimated_spectrum(
         What the particles look like.
     valid : array of bool, optional
         Where the image has values.
+    workers : int
+        Threads; the result does not depend on it.
 
     Returns
     -------
@@ -112,13 +124,17 @@ def estimated_spectrum(
         return lambda other: np.full((*other.shape[:-1], other.shape[-1] // 2 + 1), variance)
     blocks /= scale
     holes = np.zeros(blocks.shape, bool) if valid is None else np.array([~valid[part] for part in parts])
-    known = _away(holes, 0.0, side / 2)
-    levels = _floored(rings.levels(_periodograms(blocks, known * _taper(shape, 1.0))))
-    levels = _without_particles(blocks, known, rings, rings.smoothed(levels), banks)
+    # Single precision tells a spectrum far better than any sample of noise does.
+    single = blocks.astype(np.float32)
+    with ThreadPoolExecutor(workers) as pool:
+        known = _away(pool, holes, 0.0, side / 2)
+        levels = _floored(rings.levels(_periodograms(pool, single, known * _taper(shape, 1.0))))
+        levels = _without_particles(pool, single, known, rings, rings.smoothed(levels), banks)
     return rings.spectrum(levels * scale**2)
 
 
 def _without_particles(
+    pool: Executor,
     blocks: FloatArray,
     known: FloatArray,
     rings: Rings,
@@ -129,26 +145,28 @@ def _without_particles(
     grid = Grid(blocks.shape[1:], banks[0].pixel_size)
     radius = float(np.mean([bank.support for bank in banks])) / grid.pixel_size
     views = _views(banks)
-    spectra = [fourier.forward(block) for block in blocks]
+    around = Grid(tuple(fourier.fast_length(2 * n) for n in views.shape[1:]), grid.pixel_size)
+    seen = fourier.forward_stack(views, around.shape)
+    spectra = list(pool.map(fourier.forward, blocks))
     window = known * _taper(grid.shape, FLANK)
     inside = window > 0.5
     levels, left = together, 1.0
     for number in range(PASSES):
         power = rings.spectrum(levels)(grid)
         power[(0,) * grid.ndim] = np.inf
-        kernels = _components(views, rings.spectrum(levels), grid.pixel_size)
-        heights = _heights(spectra, power, kernels, grid.shape)
+        kernels = _components(views, seen, rings.spectrum(levels)(around), around)
+        heights = _heights(pool, spectra, power.astype(np.float32), kernels, grid.shape)
         if number == 0 and heights[inside].mean() > SPOTTY * len(kernels):
             break
-        out = _standing_out(heights, inside, len(kernels), radius)
-        held = window * _away(out, radius, max(2.0, SOFT * radius))
+        out = _standing_out(pool, heights, inside, len(kernels), radius)
+        held = window * _away(pool, out, radius, max(2.0, SOFT * radius))
         before, left = left, float((held**2).sum() / (window**2).sum())
         if left < LEAST_LEFT:
             break
         if number and abs(left - before) < SETTLED:
             break
-        flat = blocks if number == 0 else [fourier.inverse(s / np.sqrt(power), grid.shape) for s in spectra]
-        found = rings.smoothed(_floored(rings.levels(_periodograms(flat, held))))
+        flat = blocks if number == 0 else _flattened(pool, spectra, power, grid.shape)
+        found = rings.smoothed(_floored(rings.levels(_periodograms(pool, flat, held))))
         levels = _floored(found if number == 0 else levels * found)
     return levels
 
@@ -176,17 +194,25 @@ def _taper(shape: tuple[int, ...], flank: float) -> FloatArray:
     return window
 
 
-def _periodograms(blocks: Sequence[FloatArray] | FloatArray, windows: FloatArray) -> FloatArray:
+def _periodograms(pool: Executor, blocks: Blocks, windows: FloatArray) -> FloatArray:
     """Return the noise variance per pixel at each frequency, of the blocks of which half the mean is seen."""
     area = np.array([(window**2).sum() for window in windows])
     seen = [i for i in range(len(area)) if area[i] > 0.5 * area.mean()]
-    centred = [blocks[i] - (blocks[i] * windows[i]).sum() / windows[i].sum() for i in seen]
-    return np.array(
-        [
-            fourier.power(fourier.forward(block * windows[i])) / area[i]
-            for i, block in zip(seen, centred, strict=True)
-        ]
-    )
+
+    def periodogram(i: int) -> FloatArray:
+        window = windows[i]
+        centred = blocks[i] - np.float32((blocks[i] * window).sum() / window.sum())
+        return fourier.power(fourier.forward(centred * window.astype(np.float32))) / area[i]
+
+    return np.array(list(pool.map(periodogram, seen)), np.float64)
+
+
+def _flattened(
+    pool: Executor, spectra: Sequence[ComplexArray], power: FloatArray, shape: tuple[int, ...]
+) -> list[FloatArray]:
+    """Return blocks whitened by the root of a spectrum."""
+    weight = (1 / np.sqrt(power)).astype(np.float32)
+    return list(pool.map(lambda spectrum: fourier.inverse(spectrum * weight, shape), spectra))
 
 
 def _floored(levels: FloatArray) -> FloatArray:
@@ -202,54 +228,73 @@ def _views(banks: Sequence[TemplateBank]) -> FloatArray:
         [(m // 2 - n // 2, (m + 1) // 2 - (n + 1) // 2) for m, n in zip(box, v.shape, strict=True)]
         for v in chosen
     ]
-    return np.array([np.pad(view, around) for view, around in zip(chosen, room, strict=True)])
+    return np.array([np.pad(v, around) for v, around in zip(chosen, room, strict=True)], np.float32)
 
 
-def _components(views: FloatArray, spectrum: NoiseSpectrum, pixel_size: float) -> FloatArray:
-    """Return the principal components of the views whose products with whitened noise have unit variance."""
-    grid = Grid(tuple(fourier.fast_length(2 * n) for n in views.shape[1:]), pixel_size)
-    weight = fourier.hermitian_weights(grid.shape) / (spectrum(grid) * grid.size)
+def _components(views: FloatArray, seen: ComplexArray, power: FloatArray, grid: Grid) -> FloatArray:
+    """Return the principal components of the views whose products with whitened noise have unit variance.
+
+    Parameters
+    ----------
+    views : array, shape (n, *box)
+        The views.
+    seen : array
+        Their spectra.
+    power : array
+        Of the noise.
+    grid : Grid
+        On which spectra and power are known.
+    """
+    weight = np.sqrt(fourier.hermitian_weights(grid.shape) / (power * grid.size))
     weight[(0,) * grid.ndim] = 0
-    seen = (fourier.forward_stack(views, grid.shape) * np.sqrt(weight)).reshape(len(views), -1)
-    energy, mixture = np.linalg.eigh((seen @ seen.conj().T).real)
+    white = (seen * weight.astype(np.float32)).reshape(len(views), -1)
+    energy, mixture = np.linalg.eigh((white @ white.conj().T).real.astype(np.float64))
     energy, mixture = energy[::-1], mixture[:, ::-1]
     enough = int(np.searchsorted(np.cumsum(energy), ENERGY * energy.sum())) + 1
     n = min(enough, COMPONENTS, len(views))
     # Of a turned template components come in pairs of equal energy; of half a pair, rounding decides which.
     while 1 < n < len(views) and energy[n] > (1 - ALIKE) * energy[n - 1]:
         n -= 1
-    return np.tensordot((mixture[:, :n] / np.sqrt(energy[:n])).T, views, axes=1)
+    return np.tensordot((mixture[:, :n] / np.sqrt(energy[:n])).T.astype(np.float32), views, axes=1)
 
 
 def _heights(
-    spectra: Sequence[FloatArray], power: FloatArray, kernels: FloatArray, shape: tuple[int, ...]
+    pool: Executor,
+    spectra: Sequence[ComplexArray],
+    power: FloatArray,
+    kernels: FloatArray,
+    shape: tuple[int, ...],
 ) -> FloatArray:
     """Return the sum of squares of every block's products with the kernels, at the kernels' centres."""
-    heights = np.zeros((len(spectra), *shape))
-    for kernel in fourier.forward_stack(kernels, shape):
-        weighed = np.conj(kernel) / power
-        for height, spectrum in zip(heights, spectra, strict=True):
-            height += fourier.inverse(spectrum * weighed, shape) ** 2
+    weighed = np.conj(fourier.forward_stack(kernels, shape)) / power
     middle = [n // 2 for n in kernels.shape[1:]]
-    return np.roll(heights, middle, axis=tuple(range(1, heights.ndim)))
+
+    def height(spectrum: ComplexArray) -> FloatArray:
+        squares = sum(np.square(fourier.inverse(spectrum * kernel, shape)) for kernel in weighed)
+        return np.roll(squares, middle, axis=tuple(range(len(shape))))
+
+    return np.array(list(pool.map(height, spectra)))
 
 
 def _standing_out(
-    heights: FloatArray, inside: npt.NDArray[np.bool_], freedom: int, radius: float
+    pool: Executor, heights: FloatArray, inside: npt.NDArray[np.bool_], freedom: int, radius: float
 ) -> npt.NDArray[np.bool_]:
     """Tell where heights are more than noise and no slope or sidelobe of higher ones."""
     # Where even the lower ones are high, particles are everywhere: the scale is then known no better than 1.
     scale = min(float(np.quantile(heights[inside], QUIET) / chdtri(freedom, 1 - QUIET)), 1.0)
-    size = (1, *(2 * math.ceil(2 * radius) + 1,) * (heights.ndim - 1))
-    highest = ndimage.maximum_filter(heights, size=size, mode="nearest")
-    return (heights > scale * chdtri(freedom, CHANCE)) & (heights > DOMINANT * highest)
+    highest = functools.partial(ndimage.maximum_filter, size=2 * math.ceil(2 * radius) + 1, mode="nearest")
+    return (heights > scale * chdtri(freedom, CHANCE)) & (
+        heights > DOMINANT * np.array(list(pool.map(highest, heights)))
+    )
 
 
-def _away(centres: npt.NDArray[np.bool_], radius: float, soft: float) -> FloatArray:
+def _away(pool: Executor, centres: npt.NDArray[np.bool_], radius: float, soft: float) -> FloatArray:
     """Return 0 within a radius of the centres, rising to 1 over a soft edge beyond it."""
-    away = np.ones(centres.shape)
-    for block, centre in zip(away, centres, strict=True):
-        if centre.any():
-            beyond = (ndimage.distance_transform_edt(~centre) - radius) / soft
-            block[...] = np.sin(np.pi / 2 * np.clip(beyond, 0, 1)) ** 2
-    return away
+
+    def away(centre: npt.NDArray[np.bool_]) -> FloatArray:
+        if not centre.any():
+            return np.ones(centre.shape)
+        beyond = (ndimage.distance_transform_edt(~centre) - radius) / soft
+        return np.asarray(np.sin(np.pi / 2 * np.clip(beyond, 0, 1)) ** 2)
+
+    return np.array(list(pool.map(away, centres)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,10 +72,15 @@ class Rings:
             Periodograms. Those of noise are exponentially distributed: the median is ln 2 of the mean, and
             the mean of what is below c times the mean is 1 − c / (eᶜ − 1) of it.
         """
-        order = np.argsort(self.index, axis=None, kind="stable")
-        starts = np.searchsorted(self.index.ravel()[order], np.arange(len(self.radius)))
+        order, starts = self._sorted
         rings = np.split(power.reshape(len(power), -1)[:, order], starts, axis=1)[1:]
         return np.array([_unclipped_mean(ring) for ring in rings])
+
+    @functools.cached_property
+    def _sorted(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Return the frequencies ring by ring, and where each ring begins."""
+        order = np.argsort(self.index, axis=None, kind="stable")
+        return order, np.searchsorted(self.index.ravel()[order], np.arange(len(self.radius)))
 
     def smoothed(self, levels: FloatArray) -> FloatArray:
         """Smooth positive levels: a power law, straight in ln|k|, stays as it is.

@@ -238,7 +238,9 @@ class TemplateSearch(Picker):
         if field.noise_sd is not None:
             return field.weight
         image = field.frame.cut(field.values)
-        estimate = functools.cache(lambda: estimated_spectrum(image, sight.grid, sight.banks, valid=allowed))
+        estimate = functools.cache(
+            lambda: estimated_spectrum(image, sight.grid, sight.banks, valid=allowed, workers=sight.workers)
+        )
         return lambda grid: estimate()(grid)
 
     def _require_room(self, sight: Sight) -> None:

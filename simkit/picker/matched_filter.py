@@ -81,7 +81,7 @@ class MatchedFilter(LinearSearch):
         if self.noise == "estimated":
             valid = np.isfinite(sight.pixels)
             seen = valid if sight.mask is None else valid & sight.mask
-            return estimated_spectrum(image, sight.grid, sight.banks, valid=seen)
+            return estimated_spectrum(image, sight.grid, sight.banks, valid=seen, workers=sight.workers)
         if sight.noise_spectrum is None or not np.any(sight.noise_spectrum > 0):
             raise ScenarioError(
                 "no noise is declared to whiten by; give the scenario noise or write `noise: estimated`",
