@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from scipy.stats import poisson
 
-from simkit.conformance.scene import RADIUS, SEED, Exposure, banks
+from simkit.conformance.scene import RADIUS, SEED, Exposure, banks, holes_are_meant
 from simkit.core.errors import SimkitError
 from simkit.core.grid import FloatArray
 from simkit.core.random import stream
@@ -97,7 +97,8 @@ class PickerSubject:
             for exposure in exposures
         ]
         rng = stream(SEED, "picker", exposures[0].name)
-        return picker.pick_all(Batch(plates, banks(exposures[0].templates), rng, self.workers))
+        with holes_are_meant():
+            return picker.pick_all(Batch(plates, banks(exposures[0].templates), rng, self.workers))
 
     def _one(self, exposure: Exposure) -> Found:
         return self.picker.pick(

@@ -60,7 +60,7 @@ def picker_of(text: str, *, format: str | None = None, options: Sequence[str] = 
     written = _written(text, format)
     for option in options:
         _put(written, option)
-    context = {BASE_DIR: Path.cwd(), UNITS_REQUIRED: True}
+    context = {BASE_DIR: Path.cwd(), **UNITS_REQUIRED}
     try:
         picker = _Choice.model_validate({"picker": written}, context=context).picker
     except ValidationError as error:

@@ -11,7 +11,7 @@ import numpy as np
 
 from simkit.conformance.bench import PickerFailedError, PickerSubject, Subject
 from simkit.conformance.card import examine
-from simkit.conformance.scene import ALONE, BOTH, Exposure, banks
+from simkit.conformance.scene import ALONE, BOTH, Exposure, banks, holes_are_meant
 from simkit.core.errors import SimkitError
 from simkit.core.grid import Grid
 from simkit.core.random import stream
@@ -62,9 +62,10 @@ def hand_out(folder: Path, *, quick: bool = False) -> int:
         write_mrc_stack(
             place / "templates.mrcs", _stack([bank.images[0] for bank in views]), views[0].pixel_size
         )
-        for exposure in all_of_them.values():
-            if exposure.templates == templates:
-                write_mrc(place / f"{exposure.name}.mrc", exposure.pixels, exposure.pixel_size)
+        with holes_are_meant():
+            for exposure in all_of_them.values():
+                if exposure.templates == templates:
+                    write_mrc(place / f"{exposure.name}.mrc", exposure.pixels, exposure.pixel_size)
     return len(all_of_them)
 
 

@@ -152,7 +152,7 @@ def _large() -> Exposure:
     return expose("large", scenario({PARTICLE: poses}, seed=SEED + 900, shape=LARGE))
 
 
-def _time(bench: Bench, most: float = MOST_SECONDS) -> Outcome:
+def _time(bench: Bench) -> Outcome:
     if not bench.subject.asked:
         return Outcome(None, None, "its lists were made before")
     exposure = _large()
@@ -160,7 +160,7 @@ def _time(bench: Bench, most: float = MOST_SECONDS) -> Outcome:
         seen = bench.look_again([exposure])
     memory = "memory not known" if cost.memory is None else f"{cost.memory / 2**20:.0f} MiB at the peak"
     words = f"{cost.seconds:.2g} s, {cost.processor:.2g} s of processors, {memory}"
-    holds = None if cost.seconds <= most else False
+    holds = None if cost.seconds <= MOST_SECONDS else False
     return Outcome(holds, cost.seconds, words, [] if holds is None else seen)
 
 

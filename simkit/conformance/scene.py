@@ -7,7 +7,9 @@ on bright, about 80 Å (20 pixels) across and 100 Å from tip to tip, electrons 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -225,3 +227,11 @@ def field(number: int = 0, dose: float = DOSE) -> Exposure:
 def empty(number: int) -> Exposure:
     """Return a micrograph of electrons alone."""
     return expose(f"empty{number}", scenario({}, seed=SEED + 100 + number))
+
+
+@contextmanager
+def holes_are_meant() -> Iterator[None]:
+    """Keep mrcfile from warning of pixels that are not numbers while micrographs are written."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Data array contains NaN")
+        yield

@@ -76,7 +76,7 @@ def _promise(bench: Bench) -> Outcome:
     words = (
         f"{made} in {len(seen)} empty micrographs, {expected:.3g} promised ({low:.0f} to {high:.0f} agree)"
     )
-    return Outcome(holds, made / expected, words, [] if holds else seen)
+    return Outcome(holds, made / expected if expected else None, words, [] if holds else seen)
 
 
 @functools.cache
@@ -269,10 +269,10 @@ def _two_species() -> Exposure:
 def _species(bench: Bench) -> Outcome:
     seen = bench.look([_two_species()])
     (one,) = seen
-    told = one.picks["class"][one.match.pick]
-    if not any(told):
+    if len(one.picks) and not any(one.picks["class"]):
         return Outcome(None, None, "it gives no classes")
-    right = float(np.mean(told == one.exposure.truth["class"][one.match.truth]))
+    same = one.picks["class"][one.match.pick] == one.exposure.truth["class"][one.match.truth]
+    right = float(same.mean()) if len(same) else 0.0
     words = f"{right:.0%} of the found have the right class"
     return _without_false(seen, value=right, words=words, also=right >= FOUND)
 
@@ -308,7 +308,7 @@ TASKS = (
         "task",
         "Is nothing picked where nothing is?",
         f"{NO_MORE}.",
-        "a micrograph",
+        "false a micrograph",
         _empty,
     ),
     Trial(
