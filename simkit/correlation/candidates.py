@@ -253,6 +253,7 @@ class _Work:
         self.summit = functools.cache(self._summit)
         self.highest = functools.cache(self._highest)
         self.seen = functools.cache(self._seen)
+        self.promise = functools.cache(self._promise)
         self.starts = functools.cache(self._starts)
 
     def exact(self, i: int, *, floor: float) -> Peak | None:
@@ -297,7 +298,7 @@ class _Work:
         own = [s for s in summits if np.abs(s.place - self._pixel(i)).max() <= step + 1]
         return max(own or summits, key=lambda s: s.score, default=None)
 
-    def promise(self, i: int) -> float:
+    def _promise(self, i: int) -> float:
         """Return a bound of the exact score, from all angles on the search's own grid."""
         _, scores = self.seen(i)
         middle = scores[(1,) * (scores.ndim - 1)]

@@ -31,9 +31,9 @@ from simkit.correlation.whitening import NoiseSpectrum, white
 STEPS = 8
 """Most steps from the quadratic's top: two or three do where there is a top."""
 
-CLOSE = 2e-2
-"""Last step, in lengths over which the score falls off: Newton's leaves about the square of it, and the
-error of a particle of d′ is 1/d′ of them."""
+CLOSE = 3e-2
+"""Last step, in lengths over which the score falls off: Newton's leaves a tenth of it or less, and noise
+alone moves a particle of d′ by 1/d′ of them."""
 
 SINGULAR = 1e12
 """Condition of the curvature from which on there is a direction along which nothing changes."""

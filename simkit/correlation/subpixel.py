@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -155,25 +156,33 @@ def turned(image: FloatArray, angle: float) -> FloatArray:
     ----------
     .. [1] Unser, Thévenaz & Yaroslavsky, IEEE Trans. Image Process. 4 (1995) 1371.
     """
-    return (_turned_from_x(image, angle) + _turned_from_x(image.T, -angle).T) / 2
+    side = max(image.shape)
+    box = tuple(slice(side // 2 - n // 2, side // 2 - n // 2 + n) for n in image.shape)
+    both = np.zeros((2, side, side), image.dtype)
+    both[0][box] = image
+    both[1] = both[0].T
+    along_x, along_y = _ramps(side, -math.tan(angle / 2)), _ramps(side, math.sin(angle))
+    for ramps in (along_x, along_y, along_x):
+        both = _sheared(both, np.stack([ramps, ramps.conj()])).swapaxes(1, 2)
+    # Three exchanges of the axes are one.
+    return np.asarray((both[0].T + both[1])[box] / 2)
 
 
-def _turned_from_x(image: FloatArray, angle: float) -> FloatArray:
-    along_x, along_y = -np.tan(angle / 2), np.sin(angle)
-    return _sheared(_sheared(_sheared(image, along_x).T, along_y).T, along_x)
+def _sheared(images: FloatArray, ramps: ComplexArray) -> FloatArray:
+    """Move every row as its ramp says."""
+    n = images.shape[-1]
+    spectra = fourier.forward_stack(images, (n,))
+    spectra *= ramps
+    return fourier.inverse(spectra, (n,))
 
 
-def _sheared(image: FloatArray, slope: float) -> FloatArray:
-    """Move every row by slope times its distance from the middle row, in pixels."""
-    rows, n = image.shape
-    spectrum = fourier.forward_stack(image, (n,))
-    spectrum *= _ramps(rows, n, slope).astype(spectrum.dtype)
-    return fourier.inverse(spectrum, (n,))
+def _ramps(n: int, slope: float) -> ComplexArray:
+    """Return what moves each of n rows of n pixels by slope times its distance from the middle row.
 
-
-def _ramps(rows: int, n: int, slope: float) -> ComplexArray:
-    """Return what moves rows of n pixels: the powers of what moves the row beside the middle one."""
+    They are the powers of what moves the row beside the middle one.
+    """
     once = np.exp(-2j * np.pi * slope * np.fft.rfftfreq(n))
-    ahead = np.multiply.accumulate(np.broadcast_to(once, (rows - rows // 2 - 1, len(once))))
-    behind = np.multiply.accumulate(np.broadcast_to(once.conj(), (rows // 2, len(once))))[::-1]
-    return np.concatenate([behind, np.ones_like(once)[None], ahead])
+    powers = np.broadcast_to(once, (n // 2 + 1, len(once))).copy()
+    powers[0] = 1
+    np.multiply.accumulate(powers, out=powers)
+    return np.concatenate([powers[:0:-1].conj(), powers[: n - n // 2]])
