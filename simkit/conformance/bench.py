@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from scipy.stats import poisson
 
+from simkit.conformance.cost import Cost, measured
 from simkit.conformance.scene import RADIUS, SEED, Exposure, banks, holes_are_meant
 from simkit.core.errors import SimkitError
 from simkit.core.grid import FloatArray
@@ -207,6 +208,7 @@ class Bench:
     subject: Subject
     quick: bool = False
     _seen: dict[str, Seen] = field(default_factory=dict)
+    _costs: dict[str, Cost] = field(default_factory=dict)
 
     def look(self, exposures: Sequence[Exposure]) -> list[Seen]:
         """Return what is picked in some micrographs of the same templates.
@@ -228,3 +230,11 @@ class Bench:
             Seen(exposure, replace(one, picks=one.picks.replace(micrograph=[exposure.name] * len(one.picks))))
             for exposure, one in zip(exposures, found, strict=True)
         ]
+
+    def cost(self, exposure: Exposure) -> Cost:
+        """Return what it costs to look at a micrograph; it is measured once."""
+        if exposure.name not in self._costs:
+            with measured() as cost:
+                self.look_again([exposure])
+            self._costs[exposure.name] = cost
+        return self._costs[exposure.name]

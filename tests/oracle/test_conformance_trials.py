@@ -15,12 +15,25 @@ import pytest
 from scipy.stats import binom
 
 from simkit.conformance import measures
-from simkit.conformance.bench import Bench, PickerSubject, Seen
+from simkit.conformance.bench import Bench, PickerSubject, Seen, allowance
 from simkit.conformance.card import TRIALS, Card, examine
-from simkit.conformance.laws import carried, rolled, shifted, turned
-from simkit.conformance.scene import ACROSS, BODIES, PARTICLE, PIXEL_SIZE, Exposure, banks, empty, field
-from simkit.conformance.tasks import SEPARATIONS
+from simkit.conformance.laws import INSIDE, carried, rolled, shifted, turned
+from simkit.conformance.scene import (
+    ACROSS,
+    BODIES,
+    DOSE,
+    PARTICLE,
+    PIXEL_SIZE,
+    Exposure,
+    banks,
+    empty,
+    field,
+    scenario,
+    sites,
+)
+from simkit.conformance.tasks import SEPARATIONS, _pairs
 from simkit.core.tables import Picks
+from simkit.engine.ceiling import ceiling_of
 from simkit.picker.base import Found, Picker
 
 SCORE = 20.0
@@ -133,6 +146,22 @@ def with_holes(name: str) -> Callable[[Picks, Exposure], Picks]:
     return lambda picks, exposure: picks.take([]) if exposure.name.endswith(name) else picks
 
 
+def disturbed_near_the_border(picks: Picks, exposure: Exposure) -> Picks:
+    at = np.stack([picks["y"], picks["x"]])
+    last = (np.array(exposure.pixels.shape)[:, None] - 1) * PIXEL_SIZE
+    near = np.minimum(at, last - at).min(axis=0, initial=np.inf) < INSIDE
+    changed = exposure.name.startswith(f"{field().name}-")
+    return picks.replace(y=picks["y"] + np.where(near & changed, PIXEL_SIZE, 0.0))
+
+
+def also_what_a_hole_cuts(picks: Picks, exposure: Exposure) -> Picks:
+    if not exposure.name.endswith(("-missing", "-dead")):
+        return picks
+    lures = exposure.lures
+    cut = Picks(y=lures["y"], x=lures["x"], score=np.full(len(lures), SCORE))
+    return Picks.concat([picks, cut])
+
+
 FINDING = TASKS - {"empty micrographs", "promise", "inverted contrast"}
 """Tasks that need particles to be found."""
 FAULTS: dict[str, tuple[Callable[[Picks, Exposure], Picks], set[str]]] = {
@@ -156,6 +185,8 @@ FAULTS: dict[str, tuple[Callable[[Picks, Exposure], Picks], set[str]]] = {
     "pairs taken for one": (pairs_as_one, {"crowding"}),
     "an absolute threshold": (no_offset_borne, {"gain and offset"}),
     "half of a crystal": (half_of_a_crystal, {"crystal"}),
+    "disturbed near the border": (disturbed_near_the_border, set()),
+    "also what a hole cuts": (also_what_a_hole_cuts, set()),
     "nothing beside missing pixels": (with_holes("-missing"), {"missing pixels"}),
     "nothing beside dead pixels": (with_holes("-dead"), {"dead pixels"}),
 }
@@ -214,8 +245,8 @@ def test_a_picker_that_takes_too_long_fails_by_the_clock(monkeypatch):
 
     monkeypatch.setattr(measures, "MOST_SECONDS", 0.2)
     card = examine(Told(slow), quick=True)
-    assert failed(card) == {"time and memory"}
-    assert card["time and memory"].outcome.value >= 0.3
+    assert failed(card) == {"time"}
+    assert card["time"].outcome.value >= 0.3
 
 
 # --- what the trials are made of --------------------------------------------------------------------
@@ -312,6 +343,16 @@ def test_what_a_picker_needs_is_found_again_from_counts_made_with_it():
     assert measures.needed(d_prime, np.zeros(len(d_prime)), particles) is None
 
 
+@pytest.mark.parametrize("d_prime", [4.5, 6.0])
+def test_the_ideal_observer_is_that_of_the_scenario_at_any_dose(d_prime):
+    dose = DOSE * (d_prime / measures.ideal().d_prime) ** 2
+    ceiling = ceiling_of(scenario({PARTICLE: sites(5, 5, "field", 0)}, dose=dose))
+    assert ceiling.species[PARTICLE].d_prime == pytest.approx(d_prime, rel=1e-6)
+    # Two false picks above a cut between the second and the third: two and a half are expected there.
+    recall = float(ceiling.curve.recall_at(measures.FALSE + 0.5))
+    assert measures.ideal().recall(np.array(d_prime)) == pytest.approx(recall, abs=0.01)
+
+
 def test_the_cut_lies_midway_between_two_false_picks():
     exposure = field()
     scores = np.arange(len(exposure.truth), dtype=float)
@@ -330,16 +371,12 @@ def test_the_cut_lies_midway_between_two_false_picks():
 def test_the_excused_are_what_a_promise_makes_likely():
     bench = Bench(Told(expects=1.0))
     seen = bench.look([empty(n) for n in range(4)])
-    from simkit.conformance.bench import allowance
-
     most = allowance(seen)
     # Poisson's tail as the limit of a binomial one.
     assert binom.sf(most, 1_000_000, 4e-6) < 1e-3 < binom.sf(most - 1, 1_000_000, 4e-6)
 
 
 def test_crowds_are_as_close_as_they_say():
-    from simkit.conformance.tasks import _pairs
-
     for separation in SEPARATIONS:
         truth = _pairs(separation).truth
         half = len(truth) // 2
