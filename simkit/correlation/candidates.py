@@ -15,7 +15,7 @@ from simkit.core.grid import FloatArray
 from simkit.correlation.likelihood import Likelihood
 from simkit.correlation.normalised import ratio
 from simkit.correlation.peaks import Indices, Peak, local_maxima, suppress, suppress_lazily
-from simkit.correlation.refinement import Field, Probe, Summit, climb, fitted, height, peak_at
+from simkit.correlation.refinement import Field, Known, Probe, Summit, climb, fitted, height, peak_at
 from simkit.correlation.search import Scan
 from simkit.correlation.subpixel import quadratic_peak
 
@@ -279,7 +279,7 @@ class _Work:
         # Only from where a pick may be is it worth looking further, across a dip.
         top = self.summit(i)
         top = top and climb(self.field, self._probe(i), top.place, top.view, radius=2)
-        return self._standing(i, top, between=self.likelihood.at_top)
+        return self._standing(i, top, between=self.likelihood.at_top if self._probe(i).rigid else None)
 
     def _standing(self, i: int, top: Summit | None, between: Between | None = None) -> Peak | None:
         if top is None or top.score <= 0:
@@ -291,7 +291,8 @@ class _Work:
 
     def _summit(self, i: int) -> Summit | None:
         field, grid = self.field, self.found.grid
-        climbed = [climb(field, self._probe(i), place, view) for place, view in self.starts(i)]
+        known: Known = {}
+        climbed = [climb(field, self._probe(i), *start, known=known) for start in self.starts(i)]
         summits = [s for s in climbed if s is not None]
         step = grid.pixel_size / field.frame.image.pixel_size
         # A summit further off is another candidate's; it must not take the place of a lower one here.

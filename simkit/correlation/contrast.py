@@ -11,13 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.spatial import KDTree
 
-from simkit.core import fourier
 from simkit.core.grid import FloatArray
 from simkit.correlation.normalised import ratio as normalised
 from simkit.correlation.peaks import Indices, Peak, local_maxima
 from simkit.correlation.refinement import Probe
 from simkit.correlation.search import Scan
-from simkit.correlation.steering import resampled
+from simkit.correlation.steering import SteeredBank, resampled
+from simkit.correlation.tiles import best_over_views
 
 
 def opposite_heights(found: Scan, probes: Sequence[Probe], peaks: Sequence[Peak]) -> FloatArray:
@@ -67,14 +67,11 @@ def _around(found: Scan, template: int, probe: Probe, places: FloatArray, reach:
 def _mean_score(found: Scan, probe: Probe) -> FloatArray:
     """Return the product with the mean of all views at every place of the scan."""
     ratio = found.grid.pixel_size / probe.bank.pixel_size
-    kernel = resampled(probe.kernels.mean(axis=0, keepdims=True), ratio)[0].astype(np.float32)
-    padded = np.zeros(found.samples.shape, np.float32)
-    padded[tuple(slice(n) for n in kernel.shape)] = kernel
-    centred = np.roll(padded, [-(n // 2) for n in kernel.shape], axis=tuple(range(kernel.ndim)))
-    scores = fourier.inverse(
-        fourier.forward(found.samples) * np.conj(fourier.forward(centred)), found.samples.shape
-    )
-    return scores[tuple(slice(s, s + n) for s, n in zip(found.start, found.grid.shape, strict=True))]
+    kernel = resampled(probe.kernels.mean(axis=0, keepdims=True), ratio)
+    mean = SteeredBank.exact(kernel)
+    # What lies under the mask of a bank that is not steered is not asked for.
+    scores, _ = best_over_views(found.samples, mean, found.best, start=found.start, workers=found.workers)
+    return scores
 
 
 def _opposite(found: Scan, template: int, probe: Probe, index: Indices) -> float:

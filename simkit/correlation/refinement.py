@@ -26,6 +26,9 @@ STEPS = 2 * MARGIN
 """Most steps of one pixel or one angle from where a coarse search saw a peak to its top."""
 
 
+Known = dict[tuple[tuple[int, ...], int], FloatArray]
+
+
 @dataclass(frozen=True)
 class Field:
     """An image made ready to be searched: the score is Σ_t values(x + t) kernel(t).
@@ -73,6 +76,9 @@ class Probe:
     moments : array, shape (n_angles, d, d), or None
         Covariance of the gradient of the score in noise, in units of its variance: positions in 1/Å², then
         the angle in 1/rad² where it was searched. None if unknown.
+    rigid : bool
+        Whether a kernel moved and turned is that of the particle moved and turned. If not, no likelihood
+        says where a particle is between pixels and views.
     """
 
     bank: TemplateBank
@@ -81,6 +87,7 @@ class Probe:
     sums: OnDemand
     norm: OnDemand | None = None
     moments: FloatArray | None = None
+    rigid: bool = True
 
     @functools.cached_property
     def rise(self) -> float:
@@ -162,19 +169,33 @@ class Summit:
         return float(self.window[tuple(n // 2 for n in self.window.shape)])
 
 
-def climb(field: Field, probe: Probe, place: tuple[int, ...], view: int, radius: int = 1) -> Summit | None:
+def climb(
+    field: Field,
+    probe: Probe,
+    place: tuple[int, ...],
+    view: int,
+    radius: int = 1,
+    *,
+    known: Known | None = None,
+) -> Summit | None:
     """Climb from a pixel and view to the highest nearby; None if that leaves the image.
 
     Parameters
     ----------
     radius : int
         How many pixels and views around each step are looked at. The last bits of scores depend on it.
+    known : dict, optional
+        Scores around pixels and views where other climbs of this field, probe and radius have been; those of
+        this one are added.
     """
+    known = {} if known is None else known
     for _ in range(STEPS):
         if not _within(field.frame, place):
             return None
         views = _around(probe.bank, view, radius)
-        scores = exact_scores(field, probe, place, views, radius)
+        if (place, view) not in known:
+            known[place, view] = exact_scores(field, probe, place, views, radius)
+        scores = known[place, view]
         here = scores[(views.index(view), *(radius,) * len(place))]
         if scores.max() <= here + EQUAL * abs(here):
             inner = (slice(radius - 1, radius + 2),) * len(place)

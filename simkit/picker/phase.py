@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -78,4 +79,5 @@ class Phase(TemplateSearch):
         """See `TemplateSearch.prepare`."""
         field = Field(frame, flattened(frame.pad(image), workers=sight.workers), white)
         kernels = [unit_noise(phase_only(bank.images), white) for bank in sight.banks]
-        return field, boxed_probes(field, sight.banks, kernels)
+        # A kernel of phases fills its box, and leaves it on one side to come back on the other.
+        return field, [replace(probe, rigid=False) for probe in boxed_probes(field, sight.banks, kernels)]
