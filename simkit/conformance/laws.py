@@ -169,11 +169,13 @@ def _linear(bench: Bench) -> Outcome:
 def _twice(bench: Bench) -> Outcome:
     if not bench.subject.asked:
         return Outcome(None, None, "its lists were made before")
-    first = bench.look([field()])
-    again = bench.look_again([field()])
-    differing = sum(_differing(a, b) for a, b in zip(first, again, strict=True))
-    words = f"{differing} of {sum(len(one.picks) for one in first)} picks differ the second time"
-    return Outcome(not differing, float(differing), words, [] if not differing else [*first, *again])
+    (with_others,) = bench.look([field()])
+    (first,), (again,) = bench.look_again([field()]), bench.look_again([field()])
+    twice, beside = _differing(first, again), _differing(first, with_others)
+    holds = not twice and not beside
+    words = f"{twice} of {len(first.picks)} picks differ the second time"
+    words += f", {beside} where it is shown other micrographs besides" if beside > twice else ""
+    return Outcome(holds, float(max(twice, beside)), words, [] if holds else [first, again])
 
 
 def _differing(a: Seen, b: Seen) -> int:
@@ -234,7 +236,7 @@ LAWS = (
     Trial(
         "determinism",
         "law",
-        "Does the same micrograph give the same picks twice?",
+        "Does the same micrograph give the same picks twice, and whatever it is shown with?",
         "Every column of every pick, to the last bit, with the same seed.",
         "picks that differ",
         _twice,
