@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -219,6 +219,15 @@ def test_more_false_picks_than_promised_and_fewer_are_noticed():
         card = examine(Told(noisy, expects=expects), quick=True)
         assert ("promise" in failed(card)) == caught
     assert examine(Told(noisy, expects=None), quick=True)["promise"].word == "does not apply"
+
+
+def test_picks_that_depend_on_what_else_is_shown_are_noticed():
+    class Sociable(Told):
+        def look(self, exposures):
+            found = super().look(exposures)
+            return [replace(one, picks=one.picks.replace(score=float(len(exposures)))) for one in found]
+
+    assert failed(examine(Sociable(), quick=True)) == {"determinism"}
 
 
 class Fragile(Picker):
