@@ -80,11 +80,13 @@ def conformance(
 ) -> None:
     """Examine a picker: which laws it obeys, what it can do, how near it comes to what physics allows.
 
-    Micrographs are simulated, the same every time: 256 × 288 pixels of 4 Å, particles dark on bright, about
-    80 Å across and 100 Å from tip to tip. The exit code is 1 if a law does not hold or the picker breaks down.
+    Micrographs are simulated, the same every time: 256 × 288 pixels of 4 Å, particles dark on bright, 80 Å
+    across and 100 Å from tip to tip. The exit code is 1 if a law does not hold or the picker breaks down.
 
     Example: simkit conformance --picker 'mypick {micrographs} --out {out}' --format topaz
     """
+    import os
+
     from simkit.conformance.card import examine
     from simkit.conformance.handing import hand_out, subject_of
 
@@ -100,7 +102,11 @@ def conformance(
         picker.require_ready()
     with progress() as report:
         cards = [
-            examine(subject_of(name, picker, quick=quick, workers=workers or 1), quick=quick, progress=report)
+            examine(
+                subject_of(name, picker, quick=quick, workers=workers or os.cpu_count() or 1),
+                quick=quick,
+                progress=report,
+            )
             for name, picker in chosen.items()
         ]
     if page is not None:
