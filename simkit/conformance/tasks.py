@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 
 import numpy as np
 from scipy.stats import poisson
 
 from simkit.conformance.bench import ALARM, Bench, Seen, allowance, matched, positions, promised
-from simkit.conformance.scene import (
-    BOTH,
-    DIAMETER,
-    PARTICLE,
-    PIXEL_SIZE,
-    RING,
-    SEED,
-    SHAPE,
-    STEP,
-    Exposure,
-    Poses,
-    empty,
-    expose,
-    field,
-    scenario,
-    sites,
+from simkit.conformance.difficulties import (
+    bordered,
+    bright_blobs,
+    carbon_edge,
+    crystal,
+    dead_pixels,
+    every_angle,
+    inverted,
+    missing_pixels,
+    one_particle,
+    pairs,
+    rods,
+    slope,
+    two_species,
 )
+from simkit.conformance.scene import PIXEL_SIZE, STEP, Exposure, empty
 from simkit.conformance.trial import Outcome, Trial
 from simkit.core.quantity import wrap_angle
-from simkit.core.random import stream
 
 FOUND = 0.9
 """Share of clear particles that must be found."""
@@ -37,9 +34,6 @@ SEPARATIONS = (0.6, 0.8, 1.0, 1.2)
 """Of the pairs of a crowd, in diameters."""
 
 EMPTIES, FEW_EMPTIES = 12, 4
-
-CUT = (0.1, 0.3, 0.5, 0.7, 0.9)
-"""Distances from the border, in radii of the particle."""
 
 
 def _without_false(seen: Sequence[Seen], *, value: float | None, words: str, also: bool = True) -> Outcome:
@@ -79,27 +73,14 @@ def _promise(bench: Bench) -> Outcome:
     return Outcome(holds, made / expected if expected else None, words, [] if holds else seen)
 
 
-@functools.cache
-def _one_particle(number: int) -> Exposure:
-    made = scenario({PARTICLE: sites(1, 1, "one", number)}, seed=SEED + 200 + number)
-    return expose(f"one{number}", made)
-
-
 def _one(bench: Bench) -> Outcome:
-    seen = bench.look([_one_particle(n) for n in range(3)])
+    seen = bench.look([one_particle(n) for n in range(3)])
     off = np.concatenate([one.match.distance for one in seen]) / PIXEL_SIZE
     return _without_false(seen, value=float(off.mean()) if len(off) else None, words="")
 
 
-@functools.cache
-def _every_angle() -> Exposure:
-    poses = sites(5, 5, "angles")
-    poses[:, 2] = 2.5 + 360 / len(poses) * np.arange(len(poses))
-    return expose("angles", scenario({PARTICLE: poses}, seed=SEED + 300))
-
-
 def _angles(bench: Bench) -> Outcome:
-    seen = bench.look([_every_angle()])
+    seen = bench.look([every_angle()])
     error = np.abs(wrap_angle(seen[0].places[:, 2] - seen[0].exposure.truth["psi"]))
     error = error[np.isfinite(error)]
     if not len(error) or not seen[0].gives_angles:
@@ -109,14 +90,8 @@ def _angles(bench: Bench) -> Outcome:
     return _without_false(seen, value=float(np.median(error)), words=words, also=within >= FOUND)
 
 
-@functools.cache
-def _inverted() -> Exposure:
-    pixels = 2 * field().pixels.mean() - field().pixels
-    return field().altered("inverted", pixels, truth=field().truth.take([]), lures=field().truth)
-
-
 def _contrast(bench: Bench) -> Outcome:
-    seen = bench.look([_inverted()])
+    seen = bench.look([inverted()])
     (one,) = seen
     taken = len(matched(one.exposure.lures, one.picks).pick)
     flagged = any("inverted" in flags.split() for flags in one.picks["flags"].tolist())
@@ -129,25 +104,8 @@ def _contrast(bench: Bench) -> Outcome:
     return Outcome(holds, float(taken), f"{words}; {len(one.picks)} picks", [] if holds else seen)
 
 
-@functools.cache
-def _bordered() -> Exposure:
-    height, width = (n * PIXEL_SIZE for n in SHAPE)
-    along = (np.arange(len(CUT)) + 0.5) / len(CUT)
-    depth = np.array(CUT) * DIAMETER / 2
-    rng = stream(SEED, "conformance", "border")
-    at = [
-        *zip(depth, along * width, strict=True),
-        *zip(height - PIXEL_SIZE - depth, along[::-1] * width, strict=True),
-        *zip((0.2 + 0.6 * along) * height, depth, strict=True),
-        *zip((0.2 + 0.6 * along[::-1]) * height, width - PIXEL_SIZE - depth, strict=True),
-        *((y * height, x * width) for y in (0.35, 0.65) for x in (0.35, 0.65)),
-    ]
-    poses = np.column_stack([np.array(at), rng.uniform(0, 360, len(at))])
-    return expose("border", scenario({PARTICLE: poses}, seed=SEED + 400))
-
-
 def _borders(bench: Bench) -> Outcome:
-    seen = bench.look([_bordered()])
+    seen = bench.look([bordered()])
     (one,) = seen
     index = positions(one.picks) / PIXEL_SIZE
     outside = int(((index < -0.5) | (index > np.array(one.exposure.pixels.shape) - 0.5)).any(axis=1).sum())
@@ -161,20 +119,8 @@ def _borders(bench: Bench) -> Outcome:
     return Outcome(holds, share, words, [] if holds else seen)
 
 
-@functools.cache
-def _pairs(separation: float) -> Exposure:
-    middle = sites(3, 3, "pairs", str(separation))
-    rng = stream(SEED, "conformance", "partners", str(separation))
-    way = rng.uniform(0, 2 * np.pi, len(middle))
-    half = separation * DIAMETER / 2 * np.stack([np.sin(way), np.cos(way)], axis=1)
-    both = np.concatenate([middle[:, :2] - half, middle[:, :2] + half])
-    poses = np.column_stack([both, rng.uniform(0, 360, len(both))])
-    made = scenario({PARTICLE: poses}, seed=SEED + 500 + round(100 * separation))
-    return expose(f"pairs{round(100 * separation)}", made)
-
-
 def _crowd(bench: Bench) -> Outcome:
-    seen = bench.look([_pairs(separation) for separation in SEPARATIONS])
+    seen = bench.look([pairs(separation) for separation in SEPARATIONS])
     shares = [_recall([one]) for one in seen]
     apart = [d for d, share in zip(SEPARATIONS, shares, strict=True) if share >= FOUND]
     false, most = seen[-1].false, allowance(seen[-1:])
@@ -184,65 +130,9 @@ def _crowd(bench: Bench) -> Outcome:
     return Outcome(holds, min(apart) if apart else None, words, [] if holds else seen)
 
 
-def _with_decoys(name: str, shapes: Sequence[dict[str, object]], number: int) -> Exposure:
-    poses = sites(5, 5, "decoys", name)
-    odd = np.arange(len(poses)) % 2 == 1
-    made = scenario({PARTICLE: poses[~odd], "decoy": poses[odd]}, decoy=shapes, seed=SEED + 600 + number)
-    return expose(name, made)
-
-
-@functools.cache
-def _bright() -> Exposure:
-    return _with_decoys("bright", [{"kind": "disk", "radius": 40.0, "weight": 0.12}], 0)
-
-
-@functools.cache
-def _rods() -> Exposure:
-    return _with_decoys("rods", [{"kind": "rectangle", "size": [24.0, 150.0], "weight": -0.12}], 1)
-
-
-@functools.cache
-def _edge() -> Exposure:
-    poses = sites(5, 5, "decoys", "edge")
-    carbon = [{"kind": "rectangle", "size": [400.0, 2400.0], "weight": -0.12}]
-    # Its border crosses the image at y = 780 Å, 20 Å up and down: the particles beside it stay clear of it.
-    sheet = np.array([[980.0, 576.0, 2.0]])
-    made = scenario({PARTICLE: poses[:15], "decoy": sheet}, decoy=carbon, seed=SEED + 602)
-    return expose("edge", made)
-
-
-@functools.cache
-def _slope() -> Exposure:
-    ice = {"ice": {"kind": "gradient", "amplitude": 0.6, "angle": 60.0}}
-    return expose("slope", scenario({PARTICLE: sites(5, 5, "slope")}, background=ice, seed=SEED + 603))
-
-
 def _decoys(bench: Bench, exposure: Exposure) -> Outcome:
     seen = bench.look([exposure])
     return _without_false(seen, value=float(seen[0].false), words="")
-
-
-def _holes(value: float, name: str) -> Exposure:
-    pixels = np.array(field().pixels)
-    bad = np.zeros(pixels.shape, bool)
-    bad[:, 140:143] = True
-    bad[108:148, 40:90] = True
-    pixels[bad] = value
-    reach = DIAMETER / 2 / PIXEL_SIZE
-    y, x = (field().truth[axis] / PIXEL_SIZE for axis in ("y", "x"))
-    rows, columns = np.nonzero(bad)
-    near = np.hypot(rows[:, None] - y, columns[:, None] - x).min(axis=0) <= reach
-    return field().altered(name, pixels, truth=field().truth.take(~near), lures=field().truth.take(near))
-
-
-@functools.cache
-def _missing() -> Exposure:
-    return _holes(np.nan, "missing")
-
-
-@functools.cache
-def _dead() -> Exposure:
-    return _holes(0.0, "dead")
 
 
 def _bad_pixels(bench: Bench, exposure: Exposure) -> Outcome:
@@ -258,16 +148,8 @@ def _bad_pixels(bench: Bench, exposure: Exposure) -> Outcome:
     return Outcome(holds, _recall(seen), words, [] if holds else seen)
 
 
-@functools.cache
-def _two_species() -> Exposure:
-    poses = sites(5, 5, "species")
-    odd = np.arange(len(poses)) % 2 == 1
-    made = scenario({PARTICLE: poses[~odd], RING: poses[odd]}, seed=SEED + 700)
-    return expose("species", made, templates=BOTH)
-
-
 def _species(bench: Bench) -> Outcome:
-    seen = bench.look([_two_species()])
+    seen = bench.look([two_species()])
     (one,) = seen
     if len(one.picks) and not any(one.picks["class"]):
         return Outcome(None, None, "it gives no classes")
@@ -277,23 +159,8 @@ def _species(bench: Bench) -> Outcome:
     return _without_false(seen, value=right, words=words, also=right >= FOUND)
 
 
-def _net(a: float, b: float, angle: float, turn: float) -> Poses:
-    first, second = np.deg2rad(turn), np.deg2rad(turn + angle)
-    basis = np.array([[a * np.sin(first), a * np.cos(first)], [b * np.sin(second), b * np.cos(second)]])
-    h, k = np.meshgrid(np.arange(-12, 13), np.arange(-12, 13), indexing="ij")
-    extent = np.array(SHAPE) * PIXEL_SIZE
-    at = extent / 2 + h.ravel()[:, None] * basis[0] + k.ravel()[:, None] * basis[1]
-    inside = ((at > 0.6 * DIAMETER) & (at < extent - 0.6 * DIAMETER)).all(axis=1)
-    return np.column_stack([at[inside], np.full(inside.sum(), 40.0)])
-
-
-@functools.cache
-def _lattice() -> Exposure:
-    return expose("crystal", scenario({PARTICLE: _net(115.0, 128.0, 97.0, 12.0)}, seed=SEED + 800))
-
-
 def _crystal(bench: Bench) -> Outcome:
-    seen = bench.look([_lattice()])
+    seen = bench.look([crystal()])
     return _without_false(seen, value=_recall(seen), words="")
 
 
@@ -358,7 +225,7 @@ TASKS = (
         "Are bright blobs left alone?",
         f"{MOST}.",
         "false",
-        lambda bench: _decoys(bench, _bright()),
+        lambda bench: _decoys(bench, bright_blobs()),
     ),
     Trial(
         "decoys: rods",
@@ -366,7 +233,7 @@ TASKS = (
         "Are rods of the same contrast left alone?",
         f"{MOST}.",
         "false",
-        lambda bench: _decoys(bench, _rods()),
+        lambda bench: _decoys(bench, rods()),
     ),
     Trial(
         "decoys: carbon edge",
@@ -374,7 +241,7 @@ TASKS = (
         "Is the edge of a carbon film left alone?",
         f"{MOST}.",
         "false",
-        lambda bench: _decoys(bench, _edge()),
+        lambda bench: _decoys(bench, carbon_edge()),
     ),
     Trial(
         "gradient",
@@ -382,7 +249,7 @@ TASKS = (
         "Does it do no harm that the ice thickens by five times the particles' contrast?",
         f"{MOST}.",
         "false",
-        lambda bench: _decoys(bench, _slope()),
+        lambda bench: _decoys(bench, slope()),
     ),
     Trial(
         "missing pixels",
@@ -390,7 +257,7 @@ TASKS = (
         "Does it bear pixels that are not numbers?",
         f"{MOST}; what a hole cuts may be found or not.",
         "recall",
-        lambda bench: _bad_pixels(bench, _missing()),
+        lambda bench: _bad_pixels(bench, missing_pixels()),
     ),
     Trial(
         "dead pixels",
@@ -398,7 +265,7 @@ TASKS = (
         "Does it bear dead columns and a dead block, all zero?",
         f"{MOST}; what a hole cuts may be found or not.",
         "recall",
-        lambda bench: _bad_pixels(bench, _dead()),
+        lambda bench: _bad_pixels(bench, dead_pixels()),
     ),
     Trial(
         "two species",

@@ -17,6 +17,7 @@ from scipy.stats import binom
 from simkit.conformance import measures
 from simkit.conformance.bench import Bench, PickerSubject, Seen, allowance
 from simkit.conformance.card import TRIALS, Card, examine
+from simkit.conformance.difficulties import pairs
 from simkit.conformance.laws import INSIDE, carried, rolled, shifted, turned
 from simkit.conformance.scene import (
     ACROSS,
@@ -31,7 +32,7 @@ from simkit.conformance.scene import (
     scenario,
     sites,
 )
-from simkit.conformance.tasks import SEPARATIONS, _pairs
+from simkit.conformance.tasks import SEPARATIONS
 from simkit.core.tables import Picks
 from simkit.engine.ceiling import ceiling_of
 from simkit.picker.base import Found, Picker
@@ -387,7 +388,7 @@ def test_the_excused_are_what_a_promise_makes_likely():
 
 def test_crowds_are_as_close_as_they_say():
     for separation in SEPARATIONS:
-        truth = _pairs(separation).truth
+        truth = pairs(separation).truth
         half = len(truth) // 2
         apart = np.hypot(*(truth[axis][:half] - truth[axis][half:] for axis in ("y", "x")))
         assert apart == pytest.approx(100 * separation)
