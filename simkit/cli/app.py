@@ -17,6 +17,7 @@ from simkit.cli.new import new
 from simkit.cli.pick import pick
 from simkit.cli.run import report, run
 from simkit.cli.score import score
+from simkit.cli.suite import suite
 from simkit.cli.sweep import sweep
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app.command()(run)
 app.command()(check)
 app.command()(explain)
 app.command()(sweep)
+app.add_typer(suite, name="suite")
 app.command()(compare)
 app.command()(ceiling)
 app.command()(pick)

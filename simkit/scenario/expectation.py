@@ -1,15 +1,19 @@
-"""Expectations: what must hold for a run to pass. One model, wherever something is expected."""
+"""Expectations: what must hold for a run to pass. One model, wherever something is expected.
+
+A scenario's own `expect:` states limits, for a run has nothing to be compared with. A case of a suite may also
+hold a value to theory, to a baseline or to an earlier run time.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import ConfigDict, Field, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
-from simkit.core.quantity import DIMENSIONS, shortest
+from simkit.core.quantity import DIMENSIONS, PositiveNumber, shortest
 from simkit.core.spec import Spec
 
 
@@ -49,6 +53,12 @@ class Bound(Spec):
         return f"{shortest(self.value)} {self.unit}" if self.unit else self.value
 
 
+THEORY = "theory"
+
+COMPARED = ("sigmas", "baseline", "run_time")
+"""Fields that only a suite can judge."""
+
+
 def _with_unit(text: str) -> dict[str, Any]:
     unit = re.sub(r"^[-+0-9.eE\s]*", "", text).strip()
     for dimension in DIMENSIONS:
@@ -85,15 +95,39 @@ class Expectation(Spec):
     within: tuple[Bound, Bound] | None = None
     """Lower and upper limit."""
 
+    statements: ClassVar[str] = "`at_least:`, `at_most:` or `within:`"
+    """What may be stated."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stated_where_it_can_be_judged(cls, data: Any) -> Any:
+        return cls._read(data) if isinstance(data, dict) else data
+
+    @classmethod
+    def _read(cls, data: dict[str, Any]) -> dict[str, Any]:
+        compared = [name for name in COMPARED if name in data]
+        compared += ["within: theory"] if data.get("within") == THEORY else []
+        if compared:
+            raise PydanticCustomError(
+                "expectation",
+                "`{name}` belongs in a suite (a `*.simkit.yaml` file, `simkit suite run`): a run alone is held "
+                "to limits, `at_least:`, `at_most:` or `within: [low, high]`",
+                {"name": compared[0]},
+            )
+        return data
+
     @model_validator(mode="after")
     def _complete(self) -> Expectation:
         if (self.picker is None) == (self.audit is None):
             raise PydanticCustomError("expectation", "an expectation names either a `picker:` or an `audit:`")
-        if not self.limits:
-            raise PydanticCustomError(
-                "expectation", "an expectation needs `at_least:`, `at_most:` or `within:`"
-            )
+        if not self.stated:
+            raise PydanticCustomError("expectation", "an expectation needs {what}", {"what": self.statements})
         return self
+
+    @property
+    def stated(self) -> bool:
+        """Whether anything is demanded at all."""
+        return bool(self.limits)
 
     @property
     def limits_by_field(self) -> dict[str, tuple[Bound, ...]]:
@@ -126,3 +160,93 @@ class Expectation(Spec):
         pair = self.within or (None, None)
         lower, upper = (self.at_least, pair[0]), (self.at_most, pair[1])
         return [b.value for b in lower if b is not None], [b.value for b in upper if b is not None]
+
+
+class Margin(Spec):
+    """How much worse than its baseline a value may be."""
+
+    margin: Bound
+    """More than 0, in the unit of the metric: `0.02`, `0.5 Å`."""
+
+    @model_validator(mode="after")
+    def _positive(self) -> Margin:
+        if self.margin.value <= 0:
+            raise PydanticCustomError(
+                "margin", "a margin is more than 0: no data show that two values are the same"
+            )
+        return self
+
+
+class RunTime(Spec):
+    """How much slower than its baseline a picker may be; more is told, and fails nothing."""
+
+    at_most_ratio: PositiveNumber
+    """New time over old, of one micrograph."""
+
+
+class SuiteExpectation(Expectation):
+    """What a case of a suite demands of a picker: limits, and what only a suite can compare with.
+
+    `within: theory` holds the value to what theory says of it, up to `sigmas` standard deviations.
+    """
+
+    metric: str = ""
+    """Name of the value; only `run_time` needs none."""
+
+    sigmas: PositiveNumber | None = None
+    """With `within: theory`: how far the value may be from theory; 4 by default."""
+
+    baseline: Margin | None = None
+    """How much worse than the accepted baseline it may be, on the same micrographs."""
+
+    run_time: RunTime | None = None
+    """How much slower; a warning."""
+
+    statements: ClassVar[str] = (
+        "`at_least:`, `at_most:`, `within: [low, high]`, `within: theory`, `baseline: {margin: …}` or "
+        "`run_time: {at_most_ratio: …}`"
+    )
+
+    @classmethod
+    def _read(cls, data: dict[str, Any]) -> dict[str, Any]:
+        if data.get("within") == THEORY:
+            return {"sigmas": 4.0, **{name: value for name, value in data.items() if name != "within"}}
+        if "sigmas" in data and "within" in data:
+            raise PydanticCustomError("expectation", "`sigmas:` goes with `within: theory`")
+        return data
+
+    @model_validator(mode="after")
+    def _of_a_picker(self) -> SuiteExpectation:
+        if self.audit is not None:
+            raise PydanticCustomError(
+                "expectation", "a suite judges pickers; an audit is expected in the scenario itself"
+            )
+        if not self.metric and (self.limits or self.sigmas):
+            raise PydanticCustomError("expectation", "is missing; write `metric: …`")
+        if self.baseline and self.class_ != "all":
+            raise PydanticCustomError(
+                "expectation", "a baseline is blind to class; leave `class:` out or state limits"
+            )
+        return self
+
+    @property
+    def stated(self) -> bool:
+        """See `Expectation.stated`."""
+        return bool(self.limits or self.sigmas or self.run_time)
+
+    @property
+    def limits_by_field(self) -> dict[str, tuple[Bound, ...]]:
+        """See `Expectation.limits_by_field`; a margin has the unit of a limit."""
+        margin = {"baseline": (self.baseline.margin,)} if self.baseline else {}
+        return {**super().limits_by_field, **margin}
+
+    @property
+    def absolute(self) -> bool:
+        """Whether a limit is stated in numbers."""
+        return bool(super().limits_by_field)
+
+    @property
+    def name(self) -> str:
+        """What it is called in a list: ``"ncc.recall"``, with its class where it has one."""
+        of = "" if self.class_ == "all" else f"[{self.class_}]"
+        return f"{self.picker}.{self.metric or 'run_time'}{of}"

@@ -1,4 +1,4 @@
-"""Imports point down: core ← … ← families ← scenario ← engine ← sweeps, conformance ← reports ← cli."""
+"""Imports point down: core ← … ← families ← scenario ← engine ← sweeps, conformance ← reports ← suites ← cli."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ LAYERS = [
     {"engine"},
     {"sweeps", "conformance"},
     {"reports"},
+    {"suites"},
     {"cli", "api", "__init__"},
 ]
 HEIGHT = {room: height for height, layer in enumerate(LAYERS) for room in layer}

@@ -1,0 +1,142 @@
+"""`simkit suite`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simkit.cli.manners import Debug, Overrides, Workers, aligned, friendly, note
+
+if TYPE_CHECKING:
+    from simkit.suites.outcome import Outcome
+    from simkit.suites.spec import LoadedSuite
+
+suite = typer.Typer(no_args_is_help=True, help="Hold pickers to what is expected of them, on every change.")
+
+Suites = Annotated[
+    list[Path], typer.Argument(metavar="FILE…|DIR", help="Suites (*.simkit.yaml), or folders of them.")
+]
+Expression = Annotated[
+    str | None,
+    typer.Option("-k", metavar="EXPR", help="Only names that fit, as in pytest: 'ncc and not slow'."),
+]
+StoreFolder = Annotated[Path, typer.Option("--store", metavar="DIR", help="Where results are kept.")]
+STORE = Path(".simkit/store")
+
+
+@suite.command()
+@friendly
+def run(
+    files: Suites,
+    expression: Expression = None,
+    overrides: Overrides = None,
+    workers: Workers = None,
+    junitxml: Annotated[
+        Path | None, typer.Option("--junitxml", metavar="FILE", help="Write JUnit XML.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write JSON.")] = None,
+    markdown_file: Annotated[
+        Path | None, typer.Option("--markdown", metavar="FILE", help="Write a summary in Markdown.")
+    ] = None,
+    fresh: Annotated[
+        int | None,
+        typer.Option(
+            "--fresh", min=0, metavar="SEED", help="Other micrographs; a failure is confirmed by yet others."
+        ),
+    ] = None,
+    store: StoreFolder = STORE,
+    debug: Debug = False,
+) -> None:
+    """Run suites. The exit code is 1 if an expectation failed or a baseline is of no use, 3 if a case broke.
+
+    Example: simkit suite run suites/everyday.simkit.yaml
+    """
+    import json
+    import os
+
+    from simkit.io.atomic import write_bytes_atomic
+    from simkit.suites import baseline
+    from simkit.suites.choosing import files_of
+    from simkit.suites.outcome import as_plain, exit_code, junit, markdown
+    from simkit.suites.running import Bench
+    from simkit.suites.spec import load_suite
+    from simkit.sweeps.executors import executor
+
+    outcomes: list[Outcome] = []
+    unused: list[str] = []
+    with executor(workers or os.cpu_count() or 1) as who:
+        for loaded in [load_suite(file, overrides=overrides or ()) for file in files_of(files)]:
+            outcomes += Bench(loaded, store, who, fresh).run(_chosen(loaded, expression))
+            unused += baseline.unused(loaded)
+            note(f"{loaded.path}: {loaded.budget}")
+    typer.echo(_told(outcomes, unused))
+    for file, content in (
+        (junitxml, junit(outcomes, unused)),
+        (json_file, (json.dumps(as_plain(outcomes), indent=1, ensure_ascii=False) + "\n").encode()),
+        (markdown_file, markdown(outcomes, unused).encode()),
+    ):
+        if file is not None:
+            write_bytes_atomic(file, content)
+    if code := exit_code(outcomes, unused):
+        raise typer.Exit(code)
+
+
+@suite.command()
+@friendly
+def accept(
+    file: Annotated[Path, typer.Argument(metavar="SUITE", help="The suite.")],
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why this is the measure from now on.")
+    ],
+    expression: Expression = None,
+    store: StoreFolder = STORE,
+    debug: Debug = False,
+) -> None:
+    """Make what the last run came to the baseline. In continuous integration (CI is set) it is refused.
+
+    Example: simkit suite accept --reason "Sub-pixel fit is more precise" suites/everyday.simkit.yaml
+    """
+    import getpass
+    import os
+    from datetime import UTC, datetime
+
+    from simkit.core.errors import SimkitError
+    from simkit.suites import baseline
+    from simkit.suites.running import Bench
+    from simkit.suites.spec import load_suite
+
+    if os.environ.get("CI", "").lower() not in ("", "0", "false"):
+        raise SimkitError("CI is set: a baseline is accepted by a person, never by the run that it judges")
+    if not reason.strip():
+        raise SimkitError("--reason is empty; say why this is the measure from now on")
+    loaded = load_suite(file)
+    cases = list(dict.fromkeys(case for case, _ in _chosen(loaded, expression)))
+    facts = {
+        "who": os.environ.get("SIMKIT_USER") or getpass.getuser(),
+        "when": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "why": reason,
+    }
+    told = baseline.accept(loaded, Bench(loaded, store).proposed, cases, facts)
+    typer.echo(aligned([["case", "baseline"], *([case, what] for case, what in told.items())]))
+
+
+def _chosen(loaded: LoadedSuite, expression: str | None) -> list[tuple[str, int]]:
+    from simkit.suites.choosing import chosen
+
+    try:
+        return chosen(loaded, expression)
+    except ValueError as error:
+        raise typer.BadParameter(f"-k: {error}") from None
+
+
+def _told(outcomes: list[Outcome], unused: list[str]) -> str:
+    from simkit.suites.outcome import Outcome as _Outcome
+
+    rows = [["case", "expectation", "result", "found"]]
+    rows += [[o.case, o.expectation, o.status, o.text] for o in outcomes]
+    wrong: list[_Outcome] = [outcome for outcome in outcomes if not outcome.passed]
+    parts = [aligned(rows), *(outcome.story for outcome in wrong), *unused]
+    held = len(outcomes) - len(wrong)
+    return "\n\n".join([*parts, f"{held} of {len(outcomes)} expectations hold"])

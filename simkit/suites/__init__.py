@@ -1,0 +1,1 @@
+"""Suites: what is expected of pickers in many scenarios, held on every change."""

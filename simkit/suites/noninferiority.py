@@ -1,0 +1,186 @@
+"""Two versions of a picker, micrograph by micrograph: whether the new one lost more than a margin."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from scipy.special import stdtrit
+
+from simkit.core.grid import FloatArray
+
+FEWEST = 4
+"""Micrographs without which a spread between them says too little."""
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """What a picker did in each micrograph, blind to class.
+
+    Attributes
+    ----------
+    tp, picks, truths : array, shape (n,)
+        Pairs, picks and particles; what is ignored left out.
+    squares : array, shape (n,)
+        Sum of the squared distances of the pairs, Å².
+    """
+
+    tp: FloatArray
+    picks: FloatArray
+    truths: FloatArray
+    squares: FloatArray
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A metric that is a ratio of sums over micrographs, or its root.
+
+    Attributes
+    ----------
+    parts : callable
+        Vectors → numerator and denominator, shape (n,) each.
+    better : int
+        1 where more is better, −1 where less is.
+    root : bool
+        Whether it is the root of the ratio.
+    """
+
+    parts: Callable[[Vectors], tuple[FloatArray, FloatArray]]
+    better: int = 1
+    root: bool = False
+
+    def value(self, v: Vectors) -> float | None:
+        """Return the pooled value; None where its denominator is 0."""
+        top, bottom = (float(part.sum()) for part in self.parts(v))
+        if bottom <= 0:
+            return None
+        return math.sqrt(top / bottom) if self.root else top / bottom
+
+    def influence(self, v: Vectors) -> FloatArray:
+        """Return what each micrograph adds to the value's error, to first order, shape (n,); their sum is 0.
+
+        Of r = Σa / Σb it is n (a − r b) / Σb [1]_, of √r half of that over √r.
+
+        References
+        ----------
+        .. [1] Cochran, Sampling Techniques (1977), section 2.11.
+        """
+        top, bottom = self.parts(v)
+        ratio = top.sum() / bottom.sum()
+        linear = len(top) * (top - ratio * bottom) / bottom.sum()
+        if not self.root:
+            return linear
+        return linear / (2 * math.sqrt(ratio)) if ratio > 0 else np.zeros(len(top))
+
+
+MEASURES: Mapping[str, Measure] = MappingProxyType(
+    {
+        "recall": Measure(lambda v: (v.tp, v.truths)),
+        "precision": Measure(lambda v: (v.tp, v.picks)),
+        "f1": Measure(lambda v: (2 * v.tp, v.picks + v.truths)),
+        "fp": Measure(lambda v: (v.picks - v.tp, np.full(len(v.tp), 1 / len(v.tp))), better=-1),
+        "rmse": Measure(lambda v: (v.squares, v.tp), better=-1, root=True),
+    }
+)
+"""Metrics that a baseline holds."""
+
+
+@dataclass(frozen=True)
+class Gain:
+    """By how much a picker became better; a loss is negative.
+
+    Attributes
+    ----------
+    new, old : float
+        The pooled values.
+    gain : float
+        Their difference, positive where the new one is better.
+    error : float
+        Its standard error.
+    freedom : float
+        Degrees of freedom of that.
+    """
+
+    new: float
+    old: float
+    gain: float
+    error: float
+    freedom: float
+
+    def limits(self, alpha: float) -> tuple[float, float]:
+        """Return the limits of the true gain, each of which it passes with a chance of at most `alpha`."""
+        reach = _quantile(alpha, self.freedom) * self.error
+        return self.gain - reach, self.gain + reach
+
+
+def paired(metric: str, new: Vectors, old: Vectors) -> Gain | None:
+    """Return the gain of a metric on the same micrographs; None where either value does not exist.
+
+    Parameters
+    ----------
+    metric : str
+        One of `MEASURES`.
+    new, old : Vectors
+        Of the same micrographs, in the same order.
+
+    Notes
+    -----
+    The standard error is that of the mean over micrographs of the difference of influences, with n − 1
+    degrees of freedom: what makes a micrograph hard for both cancels.
+    """
+    measure = MEASURES[metric]
+    a, b = measure.value(new), measure.value(old)
+    if a is None or b is None:
+        return None
+    difference = measure.influence(new) - measure.influence(old)
+    n = len(difference)
+    error = float(np.std(difference, ddof=1) / math.sqrt(n))
+    return Gain(a, b, measure.better * (a - b), error, n - 1)
+
+
+def unpaired(metric: str, new: Vectors, old: Vectors) -> Gain | None:
+    """Return the gain of a metric between different micrographs; None where either value does not exist.
+
+    Notes
+    -----
+    Welch's degrees of freedom [1]_.
+
+    References
+    ----------
+    .. [1] Welch, Biometrika 34 (1947) 28.
+    """
+    measure = MEASURES[metric]
+    a, b = measure.value(new), measure.value(old)
+    if a is None or b is None:
+        return None
+    influences = [measure.influence(side) for side in (new, old)]
+    parts = [float(np.var(values, ddof=1) / len(values)) for values in influences]
+    total = sum(parts)
+    spread = sum(part**2 / (len(v) - 1) for part, v in zip(parts, influences, strict=True))
+    freedom = total**2 / spread if spread > 0 else math.inf
+    return Gain(a, b, measure.better * (a - b), math.sqrt(total), freedom)
+
+
+def not_worse(gain: Gain, *, margin: float, alpha: float) -> bool:
+    """Tell whether a loss of the margin is excluded.
+
+    A picker that lost as much as the margin passes with a chance of at most `alpha`; one without any loss
+    fails with the chance that its gain's error is as large as the margin leaves room for.
+    """
+    return gain.limits(alpha)[0] > -margin
+
+
+def proven_worse(gain: Gain, *, margin: float, alpha: float) -> bool:
+    """Tell whether a loss of more than the margin is beyond doubt.
+
+    A picker that lost no more than the margin is accused with a chance of at most `alpha`.
+    """
+    return gain.limits(alpha)[1] < -margin
+
+
+def _quantile(alpha: float, freedom: float) -> float:
+    # Beyond that Student's deviate is the normal one to all digits that matter, and ∞ is none for SciPy.
+    return -float(stdtrit(min(freedom, 1e9), alpha))

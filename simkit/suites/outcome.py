@@ -1,0 +1,144 @@
+"""What came of an expectation, and how it is told: in words, as JSON, as Markdown, as JUnit XML."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+SHOWN = ("tp", "fp", "fn", "recall", "precision", "f1", "rmse", "bias_y", "bias_x", "rmse_over_bound")
+"""Values that a failure shows of its picker."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that an expectation states.
+
+    Attributes
+    ----------
+    kind : str
+        "limits", "theory", "baseline" or "run_time"; "error" where nothing could be judged.
+    text : str
+        What was found and what was demanded.
+    passed : bool
+        Whether it holds.
+    value : float or None
+        What was found.
+    warning : bool
+        Whether a person should know although it holds.
+    """
+
+    kind: Literal["limits", "theory", "baseline", "run_time", "error"]
+    text: str
+    passed: bool
+    value: float | None = None
+    warning: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one expectation of one case.
+
+    Attributes
+    ----------
+    suite, case, expectation : str
+        Which.
+    file, line : str, int
+        Where it is written.
+    checks : tuple of Check
+        All that it states; under fresh seeds those of the confirmation too.
+    reproduce : str
+        The command that runs the case alone.
+    table : mapping
+        Metric → value of the picker, blind to class.
+    """
+
+    suite: str
+    case: str
+    expectation: str
+    file: str
+    line: int
+    checks: tuple[Check, ...]
+    reproduce: str
+    table: Mapping[str, float | None] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether all of it holds."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def status(self) -> Literal["passed", "warning", "failed", "error"]:
+        """In one word."""
+        if any(check.kind == "error" for check in self.checks):
+            return "error"
+        if not self.passed:
+            return "failed"
+        return "warning" if any(check.warning for check in self.checks) else "passed"
+
+    @property
+    def text(self) -> str:
+        """All checks on one line."""
+        return "; ".join(f"{check.kind}: {check.text}" for check in self.checks)
+
+    @property
+    def story(self) -> str:
+        """What a person needs who sees it fail."""
+        lines = [f"{self.file}:{self.line}: {self.case}: {self.expectation} {self.status}"]
+        lines += [f"  {'ok  ' if c.passed else 'FAIL'} {c.kind}: {c.text}" for c in self.checks]
+        shown = [f"{name} {self.table[name]:.4g}" for name in SHOWN if self.table.get(name) is not None]
+        lines += [f"  {', '.join(shown)}"] if shown else []
+        return "\n".join([*lines, f"  again: {self.reproduce}"])
+
+
+def exit_code(outcomes: Sequence[Outcome], unused: Sequence[str] = ()) -> int:
+    """Return 3 if something could not be run, 1 if an expectation failed or a baseline is unused, else 0."""
+    if any(outcome.status == "error" for outcome in outcomes):
+        return 3
+    return int(bool(unused) or not all(outcome.passed for outcome in outcomes))
+
+
+def as_plain(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Return outcomes as plain data."""
+    return [{**asdict(outcome), "status": outcome.status} for outcome in outcomes]
+
+
+def markdown(outcomes: Sequence[Outcome], unused: Sequence[str] = ()) -> str:
+    """Return a summary for a page of a code host; failures come with their whole story."""
+    wrong = [outcome for outcome in outcomes if not outcome.passed]
+    lines = [f"**simkit**: {len(outcomes) - len(wrong)} of {len(outcomes)} expectations hold", ""]
+    lines += ["| case | expectation | result | found |", "|---|---|---|---|"]
+    lines += [f"| {o.case} | {o.expectation} | {o.status} | {o.text.replace('|', '∣')} |" for o in outcomes]
+    lines += ["", *(f"- {text}" for text in unused)]
+    for outcome in wrong:
+        lines += ["", "```", outcome.story, "```"]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def junit(outcomes: Sequence[Outcome], unused: Sequence[str] = ()) -> bytes:
+    """Return JUnit XML, as continuous integration reads it."""
+    root = ET.Element("testsuites")
+    for name in dict.fromkeys(outcome.suite for outcome in outcomes):
+        members = [outcome for outcome in outcomes if outcome.suite == name]
+        failed, errors = (sum(o.status == s for o in members) for s in ("failed", "error"))
+        counts = {"tests": str(len(members)), "failures": str(failed), "errors": str(errors)}
+        suite = ET.SubElement(root, "testsuite", {"name": name, **counts})
+        for o in members:
+            place = {
+                "classname": f"{name}.{o.case}",
+                "name": o.expectation,
+                "file": o.file,
+                "line": str(o.line),
+            }
+            case = ET.SubElement(suite, "testcase", place)
+            if not o.passed:
+                tag = "error" if o.status == "error" else "failure"
+                ET.SubElement(case, tag, {"message": o.text}).text = o.story
+            elif o.status == "warning":
+                ET.SubElement(case, "system-out").text = o.text
+    for i, text in enumerate(unused):
+        suite = ET.SubElement(root, "testsuite", {"name": f"baselines {i}", "tests": "1", "failures": "1"})
+        case = ET.SubElement(suite, "testcase", {"classname": "baselines", "name": "unused"})
+        ET.SubElement(case, "failure", {"message": text})
+    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))

@@ -1,0 +1,251 @@
+"""Cases run, and their expectations judged: one outcome for each."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from simkit.core.errors import SimkitError
+from simkit.scenario.expectation import SuiteExpectation
+from simkit.scenario.spec import Scenario
+from simkit.suites import baseline as baselines
+from simkit.suites.evidence import Evidence, collect
+from simkit.suites.fingerprint import fingerprint
+from simkit.suites.noninferiority import not_worse, paired, proven_worse, unpaired
+from simkit.suites.outcome import Check, Outcome
+from simkit.suites.spec import LoadedSuite
+from simkit.suites.theory import Account, predict
+from simkit.sweeps.completion import Case, Manner, complete, failures
+from simkit.sweeps.executors import Executor, Here
+from simkit.sweeps.store import Store
+
+STORE = Path(".simkit/store")
+"""Where results are kept by default."""
+
+CONFIRMATION = 1
+"""Added to what fresh seeds are drawn from, for the micrographs that confirm a failure."""
+
+
+class CaseFailedError(SimkitError):
+    """A case has no scores: a picker or the simulation failed."""
+
+    exit_code = 3
+
+
+@dataclass
+class Bench:
+    """A suite being run: each case once, whoever asks for it.
+
+    Attributes
+    ----------
+    suite : LoadedSuite
+        The suite.
+    folder : Path
+        Where results are kept.
+    executor : Executor
+        Who does the work.
+    fresh : int or None
+        Draws other micrographs than the suite's own; a failure then counts if yet others confirm it.
+    """
+
+    suite: LoadedSuite
+    folder: Path = STORE
+    executor: Executor = field(default_factory=Here)
+    fresh: int | None = None
+    _done: dict[tuple[str, int], Evidence] = field(default_factory=dict)
+    _store: Store | None = None
+
+    @property
+    def store(self) -> Store:
+        """Results of the code as it is now."""
+        if self._store is None:
+            code = fingerprint(self.suite.scenarios.values())
+            self._store = Store((self.folder / code).absolute())
+        return self._store
+
+    @property
+    def proposed(self) -> Path:
+        """Where baselines are proposed."""
+        return self.folder / "proposed" / self.suite.name
+
+    def run(self, chosen: Sequence[tuple[str, int]]) -> list[Outcome]:
+        """Return the outcomes of expectations, in their order."""
+        cases = list(dict.fromkeys(case for case, _ in chosen))
+        complete(
+            [self._case(case, 0) for case in cases], self.store, self.executor, manner=Manner(images=False)
+        )
+        return [self.outcome(case, number) for case, number in chosen]
+
+    def outcome(self, case: str, number: int) -> Outcome:
+        """Return what comes of one expectation."""
+        expectation = self.suite.suite.cases[case].expect[number]
+        try:
+            checks = tuple(self._checks(case, expectation, 0))
+            if self.fresh is not None and not all(check.passed for check in checks):
+                again = tuple(self._checks(case, expectation, CONFIRMATION))
+                checks = again if all(check.passed for check in again) else (*checks, *again)
+        except SimkitError as error:
+            checks = (Check("error", str(error), False),)
+        return Outcome(
+            suite=self.suite.name,
+            case=case,
+            expectation=expectation.name,
+            file=str(self.suite.path),
+            line=self.suite.line(case, number),
+            checks=checks,
+            reproduce=self.command(case),
+            table=self._table(case, str(expectation.picker)) if (case, 0) in self._done else {},
+        )
+
+    def command(self, case: str) -> str:
+        """Return the command that runs a case alone."""
+        words = ["simkit", "suite", "run", str(self.suite.path), "-k", case]
+        for override in self.suite.overrides:
+            words += ["--set", override]
+        return shlex.join([*words, *([] if self.fresh is None else ["--fresh", str(self.fresh)])])
+
+    def evidence(self, case: str, stage: int = 0) -> Evidence:
+        """Return what the pickers of a case did, run if it was not.
+
+        Raises
+        ------
+        CaseFailedError
+            If it could not be run.
+        """
+        if (case, stage) not in self._done:
+            cell = self._case(case, stage)
+            complete([cell], self.store, self.executor, manner=Manner(images=False, rerun_failed=True))
+            found = collect(cell, self.store)
+            if found is None:
+                why = "; ".join(f"{f.what}: {f.message}" for f in failures(cell, self.store))
+                raise CaseFailedError(why or "no scores came of it")
+            self._done[case, stage] = found
+            if self.fresh is None and case in baselines.needed(self.suite):
+                baselines.write(self.proposed / f"{case}.yaml", self._proposal(case, found))
+        return self._done[case, stage]
+
+    def _case(self, case: str, stage: int) -> Case:
+        return Case.of(self._scenario(case, stage))
+
+    def _scenario(self, case: str, stage: int) -> Scenario:
+        scenario = self.suite.scenarios[case]
+        if self.fresh is None:
+            return scenario
+        words = [self.fresh, stage, *case.encode()]
+        seed = int(np.random.SeedSequence(words).generate_state(1)[0])
+        return scenario.model_copy(update={"seed": seed})
+
+    def _proposal(self, case: str, evidence: Evidence) -> baselines.Baseline:
+        from importlib.metadata import version
+
+        wanted = baselines.needed(self.suite)[case]
+        return baselines.Baseline(
+            versions={name: version(name) for name in ("simkit", "numpy", "scipy")},
+            micrographs=evidence.case.keys.micrographs,
+            pickers={n: baselines.entry(deed) for n, deed in evidence.deeds.items() if n in wanted},
+        )
+
+    def _checks(self, case: str, expectation: SuiteExpectation, stage: int) -> Iterator[Check]:
+        evidence = self.evidence(case, stage)
+        parts: list[tuple[bool, Callable[..., Check]]] = [
+            (expectation.absolute, _limits),
+            (expectation.sigmas is not None, _theory),
+        ]
+        yield from (check(evidence, expectation) for stated, check in parts if stated)
+        if expectation.baseline is not None or expectation.run_time is not None:
+            yield from self._compared(case, expectation, evidence)
+
+    def _compared(self, case: str, expectation: SuiteExpectation, evidence: Evidence) -> Iterator[Check]:
+        picker = str(expectation.picker)
+        file = baselines.folder_of(self.suite) / f"{case}.yaml"
+        kept = baselines.read(file) if file.is_file() else None
+        if kept is None or picker not in kept.pickers:
+            yield Check("baseline", self._missing(file, picker), False)
+            return
+        old = kept.pickers[picker]
+        deed = evidence.deeds[picker]
+        if self.fresh is None and (
+            kept.micrographs != evidence.case.keys.micrographs
+            or old.truths != tuple(int(n) for n in deed.vectors.truths)
+        ):
+            yield Check("baseline", f"{file} is of other micrographs; {self._accepting}", False)
+            return
+        if expectation.baseline is not None:
+            margin = expectation.baseline.margin.value
+            compare, holds = (paired, not_worse) if self.fresh is None else (unpaired, _not_proven_worse)
+            gain = compare(expectation.metric, deed.vectors, old.vectors)
+            alpha = self.suite.alpha if self.fresh is None else math.sqrt(self.suite.alpha)
+            if gain is None:
+                yield Check("baseline", f"{expectation.metric} does not exist", False)
+            else:
+                low, high = gain.limits(alpha)
+                text = (
+                    f"{gain.new:.4g}, baseline {gain.old:.4g}: gain {gain.gain:+.4g} "
+                    f"[{low:+.4g}, {high:+.4g}], margin {margin:g}, alpha {alpha:.2g}"
+                )
+                yield Check("baseline", text, holds(gain, margin=margin, alpha=alpha), value=gain.new)
+        if expectation.run_time is not None:
+            ratio = deed.seconds / old.seconds if old.seconds > 0 else 1.0
+            slow = ratio > expectation.run_time.at_most_ratio
+            limit = expectation.run_time.at_most_ratio
+            yield Check(
+                "run_time", f"{ratio:.3g} times the baseline's, at most {limit:g}", True, warning=slow
+            )
+
+    def _missing(self, file: Path, picker: str) -> str:
+        return f"there is no baseline of {picker} in {file}; {self._accepting}"
+
+    @property
+    def _accepting(self) -> str:
+        command = f'`simkit suite accept --reason "…" {self.suite.path}`'
+        return f"if all is well, {command} makes this run the baseline"
+
+    def _table(self, case: str, picker: str) -> dict[str, float | None]:
+        values = self._done[case, 0].record["pickers"][picker]["all"]
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def _not_proven_worse(gain: object, *, margin: float, alpha: float) -> bool:
+    return not proven_worse(gain, margin=margin, alpha=alpha)  # type: ignore[arg-type]
+
+
+def _value(evidence: Evidence, expectation: SuiteExpectation) -> float | None:
+    value: float | None = evidence.record["pickers"][expectation.picker][expectation.class_][
+        expectation.metric
+    ]
+    return value
+
+
+def _limits(evidence: Evidence, expectation: SuiteExpectation) -> Check:
+    value = _value(evidence, expectation)
+    of = evidence.record["intervals"][expectation.picker].get(expectation.class_, {})
+    ends = of.get(expectation.metric)
+    shown = "does not exist" if value is None else f"{value:.4g}"
+    shown += f" [{ends[0]:.4g}, {ends[1]:.4g}]" if ends else ""
+    asked = ", ".join(
+        f"{field.replace('_', ' ')} {' to '.join(str(b.written) for b in bounds)}"
+        for field, bounds in expectation.limits_by_field.items()
+        if field != "baseline"
+    )
+    return Check("limits", f"{shown}; {asked}", expectation.holds(value), value=value)
+
+
+def _theory(evidence: Evidence, expectation: SuiteExpectation) -> Check:
+    picker, sigmas = str(expectation.picker), expectation.sigmas or 0.0
+    ceiling = (evidence.record["ceiling"] or {}).get("at_equal_false_picks", {})
+    account = Account(
+        values=evidence.record["pickers"][picker][expectation.class_],
+        ceiling=ceiling.get(expectation.class_),
+        expected_false=evidence.deeds[picker].expected_false,
+        dims=evidence.case.scenario.image.ndim,
+    )
+    value, told = _value(evidence, expectation), predict(expectation.metric, account, sigmas)
+    if value is None or told is None:
+        return Check("theory", f"{expectation.metric} or its theory does not exist here", False, value=value)
+    text = f"{value:.4g}; {told.why} {told.value:.4g} [{told.low:.4g}, {told.high:.4g}] at {sigmas:g} σ"
+    return Check("theory", text, told.low <= value <= told.high, value=value)
