@@ -130,7 +130,8 @@ def _of_words(words: list[str], format: str | None, options: list[str]) -> Mappi
 
 def _name(text: str) -> str:
     """Return what a card calls a picker: its kind, its function, its program."""
-    return Path(text.removeprefix("kind:").removeprefix("files:").split()[0]).name if text.split() else text
+    words = text.removeprefix("kind:").removeprefix("files:").split()
+    return Path(next((word for word in words if "{" not in word), text)).name
 
 
 def _of_scenario(file: Path, names: list[str], *, plain: bool) -> Mapping[str, Picker]:

@@ -148,6 +148,14 @@ def test_options_are_those_of_a_scenario(simkit):
     assert (command.per, command.output.binning, command.argv) == ("micrograph", 4, ("mine", "{micrograph}"))
 
 
+def test_a_card_calls_a_picker_by_the_name_of_what_runs():
+    from simkit.cli.conformance import _name
+
+    assert _name("kind:matched_filter") == "matched_filter"
+    assert _name("{python} tools/mypick.py {out} {micrographs}") == "mypick.py"
+    assert _name("package.module:function") == "package.module:function"
+
+
 def test_what_makes_no_picker_is_refused_with_what_would(simkit):
     refused(simkit(), "--picker")
     refused(simkit("--picker", "mine {micrographs} --out {out}"), "--format")
