@@ -105,7 +105,11 @@ class Rings:
         x, y = np.log(self.radius), np.log(levels)
 
         def on(grid: Grid) -> FloatArray:
-            return np.exp(np.interp(np.log(np.maximum(grid.frequency_radius(), self.radius[0])), x, y))
+            n, radius = grid.shape[0], grid.frequency_radius()
+            # Along all axes but the last, which has none, negative frequencies are as positive ones.
+            half = len(radius) if grid.ndim == 1 else n // 2 + 1
+            power = np.exp(np.interp(np.log(np.maximum(radius[:half], self.radius[0])), x, y))
+            return power if grid.ndim == 1 else np.concatenate([power, power[n - half : 0 : -1]])
 
         return on
 

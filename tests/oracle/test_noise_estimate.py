@@ -203,3 +203,14 @@ def test_rings_return_a_power_law_and_the_level_under_spots() -> None:
     assert np.abs(rings.levels(np.where(spots, 100.0, power)) / clean - 1).max() < 0.25
     # Mean of n exponentials, n ≥ 192: 5 standard deviations of the clipped mean.
     assert np.abs(clean - 1).max() < 5 * 1.2 / np.sqrt(24 * 8)
+
+
+@pytest.mark.parametrize("shape", [(40, 31), (31, 40), (1, 6), (50,)])
+def test_levels_of_rings_are_on_any_grid_what_they_are_at_its_frequencies(shape: tuple[int, ...]) -> None:
+    whole = Grid((64,) * len(shape), 2.0)
+    rings = Rings.of(whole, side=20.0)
+    levels = 1 + np.arange(len(rings.radius)) ** 2
+    grid = Grid(shape, 2.0)
+    at = np.log(np.maximum(grid.frequency_radius(), rings.radius[0]))
+    expected = np.exp(np.interp(at, np.log(rings.radius), np.log(levels)))
+    np.testing.assert_array_equal(rings.spectrum(levels)(grid), expected)
