@@ -6,6 +6,7 @@ is never reset, and of a child it counts what its parent held before the program
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import threading
@@ -45,6 +46,7 @@ class Cost:
 def measured() -> Iterator[Cost]:
     """Measure what is done inside; the numbers are there at its end."""
     cost = Cost()
+    _give_back()
     before, began, worked = _own("VmRSS"), time.perf_counter(), _processor()
     with suppress(OSError):
         # Makes the highest so far the present one.
@@ -92,6 +94,12 @@ def _below(pid: int) -> list[int]:
 
 def _held(pid: int) -> int:
     return _read(PROC / str(pid) / "status", "VmRSS") or 0
+
+
+def _give_back() -> None:
+    """Return to the system what was freed, which would otherwise be used again and not be seen."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _own(field: str) -> int | None:

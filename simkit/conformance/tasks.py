@@ -101,7 +101,8 @@ def _contrast(bench: Bench) -> Outcome:
     words = f"{taken} of {len(one.exposure.lures)} bright particles picked"
     words += ", and it says that their contrast is opposite" if said else ""
     holds = said or len(one.picks) <= allowance(seen)
-    return Outcome(holds, float(taken), f"{words}; {len(one.picks)} picks", [] if holds else seen)
+    words += f"; {len(one.picks)} picks ({allowance(seen)} excused)"
+    return Outcome(holds, float(len(one.picks)), words, [] if holds else seen)
 
 
 def _borders(bench: Bench) -> Outcome:
@@ -200,7 +201,7 @@ TASKS = (
         "task",
         "Is nothing picked where all particles are bright instead of dark, or is it said?",
         f"{NO_MORE}; or a note, a notice or a flag says so.",
-        "bright picked",
+        "picks",
         _contrast,
     ),
     Trial(
