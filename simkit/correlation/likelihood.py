@@ -197,7 +197,7 @@ class Likelihood:
 
     def _patch(self, probe: Probe, summit: Summit) -> FloatArray:
         """Return the field around a summit as it is compared: zero beyond the mask, of zero mean under it."""
-        patch = np.zeros(probe.bank.grid.shape)
+        patch = np.zeros(_pattern(probe, summit.view).shape)
         box = probe.mask.shape
         corner = [p - n // 2 for p, n in zip(summit.place, box, strict=True)]
         part = self._field.values[tuple(slice(c, c + n) for c, n in zip(corner, box, strict=True))]

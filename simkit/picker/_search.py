@@ -6,6 +6,7 @@ import functools
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -136,13 +137,12 @@ class TemplateSearch(Picker):
         frame = Frame.around(sight.grid, max(max(b.grid.shape) for b in sight.banks))
         field, probes = self.prepare(image, frame, sight)
         field = replace(field, noise=self._noise(field, sight, allowed))
-        probes = [replace(probe, moments=_moments(field, probe)) for probe in probes]
-        lost_energy = self.lost_energy if self.search == "coarse" else 0.0
-        laws = score_laws(field, probes)
-        field = replace(field, noise_sd=max(law.sd for law in laws))
         groups = self.groups(probes)
-        found = scan(field, probes, lost_energy=lost_energy, workers=sight.workers, groups=groups)
-        expected = self._expected(sight, field, probes, laws, allowed)
+        with ThreadPoolExecutor(min(sight.workers, 2)) as pool:
+            scanning = pool.submit(self._scan, sight, field, probes, groups)
+            told = pool.submit(self._noise_alone, sight, field, probes, allowed)
+        found, (laws, expected, probes, lowest) = scanning.result(), told.result()
+        field, found = replace(field, noise_sd=expected.noise_sd), replace(found, noise_sd=expected.noise_sd)
         counting = self.threshold.counting
         above = expected.counted(counting)
         may_stand = functools.partial(self._may_stand, sight, allowed)
@@ -152,7 +152,7 @@ class TemplateSearch(Picker):
                 field,
                 probes,
                 level=lambda s: self.threshold.level(SearchStatistics(s, found.noise_sd, above)),
-                low=found.noise_sd * level_for(FALSE_CANDIDATES, above),
+                low=found.noise_sd * lowest,
                 reach=self._reach(sight),
                 may_stand=may_stand,
             ),
@@ -213,6 +213,22 @@ class TemplateSearch(Picker):
             holes=harvest.holes,
             notices=harvest.notices,
         )
+
+    def _scan(self, sight: Sight, field: Field, probes: Sequence[Probe], groups: Sequence[int]) -> Scan:
+        # What noise scores is worked out meanwhile, and need not be told from the scores.
+        field = field if field.noise_sd is not None else replace(field, noise_sd=math.nan)
+        lost_energy = self.lost_energy if self.search == "coarse" else 0.0
+        return scan(field, probes, lost_energy=lost_energy, workers=sight.workers, groups=groups)
+
+    def _noise_alone(
+        self, sight: Sight, field: Field, probes: Sequence[Probe], allowed: FloatArray
+    ) -> tuple[list[ScoreLaw], Expectation, list[Probe], float]:
+        """Return what noise makes of scores, probes that know it, and the level of the last candidates."""
+        probes = [replace(probe, moments=_moments(field, probe)) for probe in probes]
+        laws = score_laws(field, probes)
+        expected = self._expected(sight, field, probes, laws, allowed)
+        lowest = level_for(FALSE_CANDIDATES, expected.counted(self.threshold.counting))
+        return laws, expected, probes, lowest
 
     def _expected(
         self,

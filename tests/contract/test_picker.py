@@ -199,7 +199,7 @@ def test_moving_the_picture_moves_its_picks(picker: Picker, step: tuple[int, int
     first, second = picker.pick(sight(here)), picker.pick(sight(there))
     rows = paired(picker, second, points(first)[: len(PLACES)] + step)
     # Blocks of an estimated spectrum, and all phases, fall differently on a moved picture.
-    atol = 0.5 if picker.kind == "phase" else 0.05
+    atol = 0.25 if picker.kind == "phase" else 0.05
     np.testing.assert_allclose(points(second)[rows], points(first)[: len(PLACES)] + step, atol=atol)
 
 
@@ -211,11 +211,12 @@ def test_turning_the_picture_turns_its_picks(picker: Picker, side: int) -> None:
     second = picker.pick(sight(np.rot90(image, -1).copy()))
     turned = np.stack([points(first)[:, 1], side - 1 - points(first)[:, 0]], axis=1)[: len(PLACES)]
     rows = paired(picker, second, turned)
-    # Half of the Fourier plane is stored, and which half a turned median is taken over does matter a little.
+    # The last step to a top is taken in single precision; and half of the Fourier plane is stored, so that it
+    # matters a little which half a turned median is taken over.
     estimated = getattr(picker, "noise", "") == "estimated"
-    np.testing.assert_allclose(points(second)[rows], turned, atol=0.02 if estimated else 1e-6)
+    np.testing.assert_allclose(points(second)[rows], turned, atol=0.02 if estimated else 1e-4)
     wrong = second.picks["psi"][rows] - first.picks["psi"][: len(PLACES)] - 90
-    np.testing.assert_allclose((wrong + 180) % 360 - 180, 0, atol=0.2 if estimated else 1e-6)
+    np.testing.assert_allclose((wrong + 180) % 360 - 180, 0, atol=0.2 if estimated else 1e-4)
 
 
 def test_threads_change_no_bit(picker: Picker) -> None:
