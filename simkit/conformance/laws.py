@@ -31,7 +31,7 @@ ROUNDING = 0.75
 """Pixels, root mean square: rounding to whole pixels costs half a pixel along both axes, 0.71."""
 
 INSIDE = 1.5 * DIAMETER
-"""Å from the border at which no filter for a particle reaches beyond it."""
+"""Å from the border in the original at which, shifted too, no filter for a particle reaches beyond it."""
 
 SHIFT = (7, -9)
 """Whole pixels; no particle of the field reaches the border by it."""
@@ -102,7 +102,6 @@ def carried(before: Seen, after: Seen, places: Places) -> tuple[FloatArray, Floa
         Particles found in one of the two alone.
     """
     inside = _depth(before.exposure) >= INSIDE
-    inside &= _depth(after.exposure) >= INSIDE
     off = (after.places - places(before.places))[inside]
     there = [np.isfinite(seen.places[inside, 0]) for seen in (before, after)]
     pixels = np.hypot(off[:, 0], off[:, 1])[there[0] & there[1]] / PIXEL_SIZE
@@ -172,10 +171,10 @@ def _twice(bench: Bench) -> Outcome:
     (with_others,) = bench.look([field()])
     (first,), (again,) = bench.look_again([field()]), bench.look_again([field()])
     twice, beside = _differing(first, again), _differing(first, with_others)
-    holds = not twice and not beside
+    differing = max(twice, beside)
     words = f"{twice} of {len(first.picks)} picks differ the second time"
     words += f", {beside} where it is shown other micrographs besides" if beside > twice else ""
-    return Outcome(holds, float(max(twice, beside)), words, [] if holds else [first, again])
+    return Outcome(not differing, float(differing), words, [first, again] if differing else [])
 
 
 def _differing(a: Seen, b: Seen) -> int:
