@@ -165,6 +165,7 @@ def load_suite(path: str | Path, *, overrides: Sequence[str] = ()) -> LoadedSuit
             continue
         wrong = _wrong(case, scenarios[name])
         problems += [draft.source.problem(error.under("cases", name)) for error in wrong]
+        scenarios[name] = _with_chosen(scenarios[name], case)
     if _of_theory(suite) >= suite.false_alarm:
         message = "comparisons with theory alone take more than that; raise it, or their `sigmas:`"
         problems.append(draft.source.problem(ScenarioError(message, ("false_alarm",))))
@@ -197,11 +198,14 @@ def _scenario(case: CaseSpec, folder: Path, overrides: Sequence[str]) -> Scenari
     draft = read_draft(folder / case.scenario, overrides=[*settings, *overrides], seed=case.seed)
     for section in ("sweep", "expect", "audit"):
         draft.data.pop(section, None)
-    scenario = draft.validated().scenario
-    wanted = case.pickers
-    if wanted is None:
+    return draft.validated().scenario
+
+
+def _with_chosen(scenario: Scenario, case: CaseSpec) -> Scenario:
+    """Return a scenario with the pickers that a case names; one that there is not is not there."""
+    if case.pickers is None:
         return scenario
-    chosen = {name: spec for name, spec in scenario.pickers.items() if name in wanted}
+    chosen = {name: spec for name, spec in scenario.pickers.items() if name in case.pickers}
     return scenario.model_copy(update={"pickers": chosen})
 
 
@@ -218,10 +222,13 @@ def _in_suite(problem: Problem, name: str, source: SourceMap, case: CaseSpec) ->
 
 
 def _wrong(case: CaseSpec, scenario: Scenario) -> Iterator[ScenarioError]:
-    for i, name in enumerate(case.pickers or ()):
-        if name not in scenario.pickers:
-            known = suggestion(name, list(scenario.pickers))
-            yield ScenarioError(f"pickers has no {name!r}{known}", ("pickers", i))
+    unknown = [(i, name) for i, name in enumerate(case.pickers or ()) if name not in scenario.pickers]
+    for i, name in unknown:
+        known = suggestion(name, list(scenario.pickers))
+        yield ScenarioError(f"pickers has no {name!r}{known}", ("pickers", i))
+    if unknown:
+        return
+    scenario = _with_chosen(scenario, case)
     if scenario.score is None:
         yield ScenarioError("nothing of it is scored; it needs `score: {radius: …}`", ("scenario",))
         return
