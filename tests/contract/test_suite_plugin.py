@@ -9,6 +9,9 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
+PLAIN = ("-p", "no:xdist", "-p", "no:hypothesispytest")
+"""Compiled modules cannot be loaded twice in one process, so each pytest has its own."""
+
 SCENARIO = """\
 schema_version: 1
 replicates: 2
@@ -44,7 +47,7 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 def test_each_expectation_is_a_test_and_a_failure_tells_all(project: pytest.Pytester) -> None:
-    result = project.runpytest_inprocess(
+    result = project.runpytest_subprocess(
         "--strict-markers", "-m", "quick", "--junitxml=j.xml", "-p", "no:xdist"
     )
     result.assert_outcomes(passed=1, failed=1)
@@ -55,8 +58,6 @@ def test_each_expectation_is_a_test_and_a_failure_tells_all(project: pytest.Pyte
     cases = {case.get("name"): case for case in ET.parse(project.path / "j.xml").iter("testcase")}
     assert cases["dot::plain.rmse"].find("failure") is not None
     assert cases["dot::plain.recall"].find("failure") is None
-    chosen = project.runpytest_inprocess("-k", "recall", "-p", "no:xdist")
-    chosen.assert_outcomes(passed=1, deselected=1)
 
 
 def test_under_xdist_the_outcomes_are_the_same(project: pytest.Pytester) -> None:
@@ -67,10 +68,10 @@ def test_a_wrong_suite_and_an_unused_baseline_fail(project: pytest.Pytester) -> 
     folder = project.path / "baselines" / "own"
     folder.mkdir(parents=True)
     (folder / "gone.yaml").write_text("schema_version: 1\nmicrographs: x\npickers: {}\n")
-    result = project.runpytest_inprocess("-k", "unused", "-p", "no:xdist")
+    result = project.runpytest_subprocess("-k", "unused", *PLAIN)
     result.assert_outcomes(failed=1, deselected=2)
     project.path.joinpath("own.simkit.yaml").write_text(SUITE.replace("recall", "recal"))
-    wrong = project.runpytest_inprocess("-p", "no:xdist")
+    wrong = project.runpytest_subprocess(*PLAIN)
     assert wrong.ret == pytest.ExitCode.INTERRUPTED
     wrong.stdout.fnmatch_lines(["*own.simkit.yaml:7:*did you mean `recall`*"])
 
@@ -80,4 +81,4 @@ def test_a_project_without_suites_loads_nothing(pytester: pytest.Pytester) -> No
         "import sys\n\ndef test_light():\n    assert 'simkit.suites.plugin' in sys.modules\n"
         "    assert 'numpy' not in sys.modules and 'pydantic' not in sys.modules\n"
     )
-    pytester.runpytest_subprocess("-p", "no:hypothesispytest", "-p", "no:xdist").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess(*PLAIN).assert_outcomes(passed=1)
