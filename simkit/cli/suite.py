@@ -122,6 +122,57 @@ def accept(
     typer.echo(aligned([["case", "baseline"], *([case, what] for case, what in told.items())]))
 
 
+@suite.command()
+@friendly
+def calibrate(
+    file: Annotated[Path, typer.Argument(metavar="SUITE", help="The suite.")],
+    runs: Annotated[int, typer.Option("--runs", min=1, metavar="N", help="How often it is run.")] = 20,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, metavar="N", help="What the micrographs start from.")
+    ] = 0,
+    expression: Expression = None,
+    workers: Workers = None,
+    store: StoreFolder = STORE,
+    debug: Debug = False,
+) -> None:
+    """Run the code as it is on ever other micrographs: how often a suite errs, and what loss it sees.
+
+    Example: simkit suite calibrate suites/everyday.simkit.yaml --runs 100
+    """
+    import os
+
+    from simkit.suites.calibration import smallest_loss, tally
+    from simkit.suites.running import Bench, kept_vectors
+    from simkit.suites.spec import load_suite
+    from simkit.sweeps.executors import executor
+
+    loaded = load_suite(file)
+    chosen = _chosen(loaded, expression)
+    with executor(workers or os.cpu_count() or 1) as who:
+        found = tally([Bench(loaded, store, who, seed + i).run(chosen) for i in range(runs)])
+    low, high = found.interval
+    rows = [["case", "expectation", "alarms", "smallest loss seen"]]
+    for case, number in chosen:
+        expectation = loaded.suite.cases[case].expect[number]
+        loss = None
+        old = kept_vectors(loaded, case, str(expectation.picker))
+        if expectation.baseline is not None and expectation.metric == "recall" and old is not None:
+            loss = smallest_loss(
+                recall=float(old.tp.sum() / old.truths.sum()),
+                particles=float(old.truths.sum()),
+                margin=expectation.baseline.margin.value,
+                alpha=loaded.alpha,
+            )
+        alarms = found.by_expectation[case, expectation.name]
+        rows.append([case, expectation.name, str(alarms), "" if loss is None else f"{loss:.3g}"])
+    typer.echo(aligned(rows))
+    typer.echo(
+        f"\nfalse alarms in {found.alarms} of {runs} runs: {found.alarms / runs:.3g} "
+        f"[{low:.3g}, {high:.3g}], promised at most {loaded.suite.false_alarm:g}"
+    )
+    note(loaded.budget)
+
+
 def _chosen(loaded: LoadedSuite, expression: str | None) -> list[tuple[str, int]]:
     from simkit.suites.choosing import chosen
 

@@ -31,6 +31,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make known what each case is marked with, should xdist not have done so."""
+    config.addinivalue_line("markers", "xdist_group(name): tests that one worker has under --dist loadgroup")
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Take up suites."""
     if file_path.name.endswith(".simkit.yaml"):

@@ -16,7 +16,7 @@ from simkit.scenario.spec import Scenario
 from simkit.suites import baseline as baselines
 from simkit.suites.evidence import Evidence, collect
 from simkit.suites.fingerprint import fingerprint
-from simkit.suites.noninferiority import not_worse, paired, proven_worse, unpaired
+from simkit.suites.noninferiority import Gain, Vectors, not_worse, paired, proven_worse, unpaired
 from simkit.suites.outcome import Check, Outcome
 from simkit.suites.spec import LoadedSuite
 from simkit.suites.theory import Account, predict
@@ -210,8 +210,15 @@ class Bench:
         return {name: value for name, value in values.items() if value is not None}
 
 
-def _not_proven_worse(gain: object, *, margin: float, alpha: float) -> bool:
-    return not proven_worse(gain, margin=margin, alpha=alpha)  # type: ignore[arg-type]
+def kept_vectors(suite: LoadedSuite, case: str, picker: str) -> Vectors | None:
+    """Return what a picker did by its accepted baseline; None where there is none."""
+    file = baselines.folder_of(suite) / f"{case}.yaml"
+    kept = baselines.read(file).pickers.get(picker) if file.is_file() else None
+    return None if kept is None else kept.vectors
+
+
+def _not_proven_worse(gain: Gain, *, margin: float, alpha: float) -> bool:
+    return not proven_worse(gain, margin=margin, alpha=alpha)
 
 
 def _value(evidence: Evidence, expectation: SuiteExpectation) -> float | None:

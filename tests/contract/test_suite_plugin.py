@@ -56,8 +56,8 @@ def test_each_expectation_is_a_test_and_a_failure_tells_all(project: pytest.Pyte
     assert "again: simkit suite run" in shown
     assert "Traceback" not in shown
     cases = {case.get("name"): case for case in ET.parse(project.path / "j.xml").iter("testcase")}
-    assert cases["dot::plain.rmse"].find("failure") is not None
-    assert cases["dot::plain.recall"].find("failure") is None
+    assert cases["plain.rmse"].find("failure") is not None
+    assert cases["plain.recall"].find("failure") is None
 
 
 def test_under_xdist_the_outcomes_are_the_same(project: pytest.Pytester) -> None:
