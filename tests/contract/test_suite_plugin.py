@@ -47,29 +47,31 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 def test_each_expectation_is_a_test_and_a_failure_tells_all(project: pytest.Pytester) -> None:
+    folder = project.path / "baselines" / "own"
+    folder.mkdir(parents=True)
+    (folder / "gone.yaml").write_text("schema_version: 1\nmicrographs: x\npickers: {}\n")
     result = project.runpytest_subprocess(
-        "--strict-markers", "-m", "quick", "--junitxml=j.xml", "-p", "no:xdist"
+        "-n",
+        "2",
+        "--strict-markers",
+        "-k",
+        "quick or unused",
+        "--junitxml=j.xml",
+        "-p",
+        "no:hypothesispytest",
     )
-    result.assert_outcomes(passed=1, failed=1)
+    result.assert_outcomes(passed=1, failed=2)
     shown = result.stdout.str()
     assert re.search(r"own\.simkit\.yaml:8: dot: plain\.rmse failed", shown)
     assert "again: simkit suite run" in shown
+    assert "no case of the suite uses it" in shown
     assert "Traceback" not in shown
     cases = {case.get("name"): case for case in ET.parse(project.path / "j.xml").iter("testcase")}
     assert cases["plain.rmse"].find("failure") is not None
     assert cases["plain.recall"].find("failure") is None
 
 
-def test_under_xdist_the_outcomes_are_the_same(project: pytest.Pytester) -> None:
-    project.runpytest_subprocess("-n", "2", "-p", "no:hypothesispytest").assert_outcomes(passed=1, failed=1)
-
-
-def test_a_wrong_suite_and_an_unused_baseline_fail(project: pytest.Pytester) -> None:
-    folder = project.path / "baselines" / "own"
-    folder.mkdir(parents=True)
-    (folder / "gone.yaml").write_text("schema_version: 1\nmicrographs: x\npickers: {}\n")
-    result = project.runpytest_subprocess("-k", "unused", *PLAIN)
-    result.assert_outcomes(failed=1, deselected=2)
+def test_a_wrong_suite_is_told_with_its_place(project: pytest.Pytester) -> None:
     project.path.joinpath("own.simkit.yaml").write_text(SUITE.replace("recall", "recal"))
     wrong = project.runpytest_subprocess(*PLAIN)
     assert wrong.ret == pytest.ExitCode.INTERRUPTED
