@@ -30,7 +30,7 @@ from simkit.correlation.subpixel import quadratic_peak
 LOST_ENERGY = 1e-3
 """Share of a view's energy that its expression by a few kernels may lose."""
 
-ROUNDS = 12
+ROUNDS = 32
 """Pieces of noise."""
 
 PLACES = 64
