@@ -1,7 +1,7 @@
 """Expectations: what must hold for a run to pass. One model, wherever something is expected.
 
-A scenario's own `expect:` states limits, for a run has nothing to be compared with. A case of a suite may also
-hold a value to theory, to a baseline or to an earlier run time.
+A scenario's own `expect:` states limits, for a run has nothing to be compared with. A case of a suite may
+also hold a value to theory, to a baseline or to an earlier run time.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ class Expectation(Spec):
         if compared:
             raise PydanticCustomError(
                 "expectation",
-                "`{name}` belongs in a suite (a `*.simkit.yaml` file, `simkit suite run`): a run alone is held "
-                "to limits, `at_least:`, `at_most:` or `within: [low, high]`",
+                "`{name}` belongs in a suite (a `*.simkit.yaml` file, `simkit suite run`): a run alone is "
+                "held to limits, `at_least:`, `at_most:` or `within: [low, high]`",
                 {"name": compared[0]},
             )
         return data

@@ -1,4 +1,4 @@
-"""Imports point down: core ← … ← families ← scenario ← engine ← sweeps, conformance ← reports ← suites ← cli."""
+"""Imports point down: core ← … ← scenario ← engine ← sweeps, conformance ← reports ← suites ← cli."""
 
 from __future__ import annotations
 
