@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.signal import resample
 from scipy.special import ndtr, ndtri
 
 from simkit.core import fourier
@@ -70,10 +71,27 @@ class ScoreField:
     shape: tuple[int, ...]
 
     @classmethod
-    def of(cls, spectra: ComplexArray, neighbours: Indices, shape: tuple[int, ...]) -> ScoreField:
-        """Return the field of views of given whitened spectra: n_views in real-FFT layout of `shape`."""
-        weights = np.broadcast_to(fourier.hermitian_weights(shape), spectra.shape[1:]).ravel()
-        flat = spectra.reshape(len(spectra), -1)
+    def of(
+        cls,
+        spectra: Sequence[ComplexArray],
+        finer: Sequence[int],
+        neighbours: Indices,
+        shape: tuple[int, ...],
+    ) -> ScoreField:
+        """Return the field of all templates' views.
+
+        Parameters
+        ----------
+        spectra : sequence of array
+            Of every template the whitened spectra of its views, in real-FFT layout of `shape`.
+        finer : sequence of int
+            By how many times as many angles they stand for, the views between being a trigonometric
+            polynomial of the angle.
+        """
+        counts = [len(views) for views in spectra]
+        every = np.concatenate(spectra)
+        weights = np.broadcast_to(fourier.hermitian_weights(shape), every.shape[1:]).ravel()
+        flat = every.reshape(len(every), -1)
         energy = (fourier.power(flat) @ weights)[:, None] / np.prod(shape)
         flat = flat / np.sqrt(np.where(energy > 0, energy, 1.0)).astype(np.float32)
         scaled = flat * np.sqrt(weights / np.prod(shape)).astype(np.float32)
@@ -82,9 +100,11 @@ class ScoreField:
         rank = int(np.argmax(lost <= LOST_ENERGY)) + 1 if (lost <= LOST_ENERGY).any() else len(flat)
         length = np.sqrt(np.clip(values[:rank], np.finfo(np.float32).tiny, None))
         basis = (vectors[:, :rank] / length).T.astype(np.float32) @ flat
-        mixing = vectors[:, :rank] * length
+        parts = np.split(vectors[:, :rank] * length, np.cumsum(counts)[:-1])
+        turned = [resample(p, n * len(p)) if n > 1 else p for p, n in zip(parts, finer, strict=True)]
+        mixing = np.concatenate(turned)
         mixing /= np.linalg.norm(mixing, axis=1, keepdims=True)
-        return cls(basis.reshape(rank, *spectra.shape[1:]), mixing.astype(np.float32), neighbours, shape)
+        return cls(basis.reshape(rank, *every.shape[1:]), mixing.astype(np.float32), neighbours, shape)
 
     def maps(self, spectrum: ComplexArray) -> FloatArray:
         """Correlate an image of given spectrum with every kernel: shape (n_basis, n_samples)."""

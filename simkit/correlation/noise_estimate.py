@@ -43,8 +43,8 @@ ENERGY = 0.9
 ALIKE = 0.01
 """Relative difference of energies below which two components are a pair."""
 
-CHANCE = 3e-5
-"""Chance that noise stands out at a place."""
+CHANCE = 1e-6
+"""Chance that noise stands out at a place; the rest is then too quiet, by 0.6 % for a chance of 3e-5."""
 
 QUIET = 0.2
 """Share of the places that noise alone is expected at, to tell its scale by."""

@@ -35,11 +35,18 @@ FULLEST = 0.98
 """Share of places near a pick above which the picks there would be cannot be told."""
 
 SMOOTH = 0.1
-"""Squared step in units of the score's correlation length up to which angles are left out."""
+"""Squared step in units of the score's correlation length up to which angles are left out, and beyond which
+the angles between are taken in."""
 
-FINE = 0.025
-"""The same up to which samples are: a coarser grid also lacks what is finest in the kernels, and 6 to 15 % of
-the picks with it, since these stand at continuous tops."""
+APART = 1.0
+"""The same from which on nothing can be said of the angles between."""
+
+FINE = 0.05
+"""The same up to which samples are left out, or beyond which they are taken in, down to `FINEST`: picks
+stand at continuous tops, of which a coarser grid misses 6 to 30 %, for it lacks what is finest in kernels."""
+
+FINEST = 0.25
+"""Pixels."""
 
 MOST_VIEWS = 720
 """Views that are drawn at most; of more, whole templates are left out, which errs on the safe side."""
@@ -229,12 +236,14 @@ def _measured(request: _Request) -> Calibration:
     lattice = _lattice([v.grid for v in sought])
     shape = _samples(lattice, max(float(m[:, range(ndim), range(ndim)].mean(axis=0).max()) for m in moments))
     step = lattice.extent[0] / shape[0]
-    skips = [_angles_left_out(views, m) for views, m in zip(sought, moments, strict=True)]
+    turns = [_turns(views, m) for views, m in zip(sought, moments, strict=True)]
+    skips, finer = zip(*turns, strict=True)
     spectra = [
         _whitened(v.kernels[::skip], lattice, noise, shape) for v, skip in zip(sought, skips, strict=True)
     ]
-    field = ScoreField.of(np.concatenate(spectra), _neighbours(sought, [len(s) for s in spectra]), shape)
-    rise = max(_rise(v, m, step, skip) for v, m, skip in zip(sought, moments, skips, strict=True))
+    angles = [len(s) * n for s, n in zip(spectra, finer, strict=True)]
+    field = ScoreField.of(spectra, finer, _neighbours(sought, angles), shape)
+    rise = max(_rise(v, m, step, skip / n) for v, m, (skip, n) in zip(sought, moments, turns, strict=True))
     lowest = max(LOWEST, level_for(1.0, lambda u: expected(u, neighbourhood(reach, ndim))))
     levels = tuple(lowest + above for above in ABOVE)
     rng = stream(0, "calibration", request.digest)
@@ -256,20 +265,23 @@ def _neighbours(sought: Sequence[Views], counts: Sequence[int]) -> Indices:
     return np.concatenate(blocks)
 
 
-def _rise(views: Views, moments: FloatArray, step: float, skip: int) -> float:
+def _rise(views: Views, moments: FloatArray, step: float, turn: float) -> float:
     """Return the share by which a top may be higher than the best sample, half a step away on every axis."""
-    steps = [step] * views.grid.ndim + [views.angle_step * skip] * bool(views.angle_step)
+    steps = [step] * views.grid.ndim + [views.angle_step * turn] * bool(views.angle_step)
     slopes = moments.diagonal(axis1=1, axis2=2).mean(axis=0)
     return float((slopes * np.square(steps)).sum() / 8)
 
 
-def _angles_left_out(views: Views, moments: FloatArray) -> int:
-    if not views.angle_step:
-        return 1
+def _turns(views: Views, moments: FloatArray) -> tuple[int, int]:
+    """Return of how many angles one is kept, and how many stand for it: one of the two is 1."""
     n = len(views.kernels)
+    if not views.angle_step or n < 3:
+        return 1, 1
     turned = max(float(moments[:, -1, -1].mean()) * views.angle_step**2, 1e-12)
+    if turned > SMOOTH:
+        return 1, math.ceil(math.sqrt(turned / SMOOTH)) if turned < APART else 1
     most = max(int(math.sqrt(SMOOTH / turned)), 1)
-    return max(d for d in range(1, min(most, n) + 1) if n % d == 0)
+    return max(d for d in range(1, min(most, n) + 1) if n % d == 0), 1
 
 
 def _lattice(grids: Sequence[Grid]) -> Grid:
@@ -280,7 +292,7 @@ def _lattice(grids: Sequence[Grid]) -> Grid:
 
 def _samples(lattice: Grid, sharpest: float) -> tuple[int, ...]:
     """Return how many samples of the lattice are close enough for a score of given second moment."""
-    step = min(max(math.sqrt(FINE / sharpest), lattice.pixel_size), lattice.extent[0] / 8)
+    step = min(max(math.sqrt(FINE / sharpest), FINEST * lattice.pixel_size), lattice.extent[0] / 8)
     return (fourier.fast_length(math.ceil(lattice.extent[0] / step)),) * lattice.ndim
 
 
