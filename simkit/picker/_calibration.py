@@ -45,8 +45,9 @@ FINE = 0.05
 """The same up to which samples are left out, or beyond which they are taken in, down to `FINEST`: picks
 stand at continuous tops, of which a coarser grid misses 6 to 30 %, for it lacks what is finest in kernels."""
 
-FINEST = 0.25
-"""Pixels."""
+FINEST = 0.75
+"""Pixels: between them a particle is moved to its top, but not the box that it is compared in, so that what a
+sharp filter makes of the box's rim is not that smooth."""
 
 MOST_VIEWS = 720
 """Views that are drawn at most; of more, whole templates are left out, which errs on the safe side."""
