@@ -131,10 +131,11 @@ def test_coarse_and_exhaustive_agree(kind: type) -> None:
         # What stands out of the noise is the same to the last digit …
         assert {r for r in ours if r[3] > HIGH * low} == {r for r in theirs if r[3] > HIGH * low}
         picks, odd = picks + len(theirs), odd + len(ours ^ theirs)
-    # … and of what does not, a peak in fifty is hidden by a dip from where the coarse search climbs (3 % of
-    # 227 picks of twelve images, where one that is missed frees the place of another).
+    # … and of what does not, a peak in thirty is hidden by a dip from where the coarse search climbs (6 of
+    # 223 picks of 24 images, where one that is missed frees the place of another); a Poisson law exceeds
+    # three standard deviations of so small a count in 3e-3 of all draws.
     assert picks > 20
-    assert odd <= 0.05 * picks
+    assert odd <= 0.03 * picks + 3 * np.sqrt(0.03 * picks)
 
 
 def test_a_round_template_at_fine_angles_is_found() -> None:
