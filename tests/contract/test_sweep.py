@@ -184,7 +184,7 @@ def test_a_sweep_of_which_nothing_comes_is_still_there(tmp_path: Path) -> None:
 def test_the_first_failure_can_end_it(tmp_path: Path) -> None:
     text = SCENARIO.replace("count: 3, min_distance: 80 Å", "count: 11, min_distance: 79 Å")
     scenario(tmp_path, text)
-    with pytest.raises(StoppedError, match="micrograph [01]"):
+    with pytest.raises(StoppedError, match=r"micrograph [01]"):
         swept(tmp_path, manner=Manner(fail_fast=True))
 
 
