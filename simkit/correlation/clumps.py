@@ -7,6 +7,9 @@ score above u need not be waited for: noise Z around a place 0 is made to have t
 (v − Z(0)) ρ, ρ being the correlation with that score. A few hundred small pieces of noise then give the
 count at any level, however rare.
 
+Scores of a clump are counted on a coarse grid, which tells how many clumps there are as well as a fine one;
+its top is then looked for among all samples and angles around the best of them.
+
 References
 ----------
 .. [1] Aldous, Probability Approximations via the Poisson Clumping Heuristic (1989), section A6.
@@ -20,6 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.signal import resample
 from scipy.special import ndtr, ndtri
 
@@ -31,17 +35,17 @@ from simkit.correlation.subpixel import quadratic_peak
 LOST_ENERGY = 1e-3
 """Share of a view's energy that its expression by a few kernels may lose."""
 
-ROUNDS = 32
+ROUNDS = 16
 """Pieces of noise."""
 
-PLACES = 64
+PLACES = 128
 """Clumps drawn in each."""
 
 CENTRES = 12
 """Views, of all templates, that clumps are drawn around."""
 
-MOST_SCORES = 4_000_000
-"""Scores held in memory at once, at most but for one clump's."""
+STRIDE = 2
+"""Samples from one to the next of those that a clump is counted by."""
 
 LOOSE = 0.4
 """Correlation below which a score hardly ever belongs to the same clump."""
@@ -63,12 +67,18 @@ class ScoreField:
         The view at the angle before, itself, and that behind; thrice itself if it is in no sequence.
     shape : tuple of int
         Samples of a periodic map.
+    stands_for : array of int, shape (n_views,)
+        Of the views that a clump is counted by, how many angles each stands for; 0 of those between.
+    template : array of int, shape (n_views,)
+        Which template each view is of.
     """
 
     basis: ComplexArray
     mixing: FloatArray
     neighbours: Indices
     shape: tuple[int, ...]
+    stands_for: Indices
+    template: Indices
 
     @classmethod
     def of(
@@ -104,7 +114,18 @@ class ScoreField:
         turned = [resample(p, n * len(p)) if n > 1 else p for p, n in zip(parts, finer, strict=True)]
         mixing = np.concatenate(turned)
         mixing /= np.linalg.norm(mixing, axis=1, keepdims=True)
-        return cls(basis.reshape(rank, *every.shape[1:]), mixing.astype(np.float32), neighbours, shape)
+        basis = basis.reshape(rank, *every.shape[1:])
+        stands_for = [np.where(np.arange(n * c) % n == 0, n, 0) for c, n in zip(counts, finer, strict=True)]
+        template = np.repeat(np.arange(len(counts)), [len(part) for part in stands_for])
+        return cls(basis, mixing.astype(np.float32), neighbours, shape, np.concatenate(stands_for), template)
+
+    def beside(self, width: int) -> Indices:
+        """Return the views at up to `width` angles before and behind each: shape (n_views, 2 width + 1)."""
+        before, itself, behind = self.neighbours.T
+        sides = [itself]
+        for _ in range(width):
+            sides = [before[sides[0]], *sides, behind[sides[-1]]]
+        return np.stack(sides, axis=1)
 
     def maps(self, spectrum: ComplexArray) -> FloatArray:
         """Correlate an image of given spectrum with every kernel: shape (n_basis, n_samples)."""
@@ -112,7 +133,7 @@ class ScoreField:
         return maps.reshape(len(self.basis), -1).astype(np.float32)
 
     def around(self, view: int) -> FloatArray:
-        """Return the correlation of the maps with the score of one view in the corner."""
+        """Return the correlation of the maps with the score of one view in the corner; shape as `maps`."""
         mixed = np.tensordot(self.mixing[view], self.basis, 1)
         return self.maps(mixed.astype(np.complex64))
 
@@ -124,11 +145,11 @@ class Counts:
     Attributes
     ----------
     density : array, shape (n_levels,)
-        Expected picks per sample of a map.
+        Expected picks per place; places are `STRIDE` samples of a map apart.
     error : array, shape (n_levels,)
         Relative standard error.
     places : int
-        Samples of the neighbourhood in which only the best was a pick.
+        Those in the neighbourhood in which only the best was a pick.
     """
 
     density: FloatArray
@@ -142,7 +163,8 @@ def picks_above(
     """Count the picks above each level.
 
     All scores within the reach of suppression are one clump, but for places so far away that their scores
-    hardly depend on that in the middle. The height of a pick is that of the quadratic through its samples.
+    hardly depend on that in the middle. The height of a pick is that of the quadratic through the samples
+    around its highest.
 
     Parameters
     ----------
@@ -151,71 +173,109 @@ def picks_above(
     levels : sequence of float
         u, in standard deviations.
     rise : float
-        Share by which a top may be higher than the best of its samples: clumps are drawn from so much lower.
+        Share by which a top may be higher than the best score that its clump is counted by: clumps are drawn
+        from so much lower.
     reach : float
         Samples around a peak within which only the best is a pick.
     rng : numpy.random.Generator
         Noise and places are drawn from it; all levels see the same.
     """
-    centres = np.sort(rng.permutation(len(field.mixing))[:CENTRES])
-    means = [field.mixing @ field.around(int(c)) for c in centres]
-    window = _window(np.max(means, axis=(0, 1)), field.shape, reach)
-    around = _with_neighbours(window)
-    bumps = np.stack([m[:, _index(around, field.shape)] for m in means])
-    at_once = max(MOST_SCORES // (len(field.mixing) * len(around)), 1)
-    shares: list[FloatArray] = []
-    for _ in range(ROUNDS):
+    counted = np.flatnonzero(field.stands_for)
+    centres, weights = _centres(field.template[counted], rng)
+    mixing = field.mixing[counted]
+    means = [field.around(int(c)) for c in counted[centres]]
+    window = _window(np.max([(mixing @ m).max(axis=0) for m in means], axis=0), field.shape, reach)
+    bumps = [mixing @ m[:, _index(window, field.shape)] for m in means]
+    middle = int(np.flatnonzero((window == 0).all(axis=1))[0])
+    summit = _Summit.of(field)
+    shares = np.zeros((len(levels), ROUNDS, PLACES))
+    for turn in range(ROUNDS):
         maps = field.maps(fourier.forward(rng.standard_normal(field.shape).astype(np.float32)))
         places = np.stack([rng.integers(0, n, PLACES) for n in field.shape], axis=-1)
         # Strata of the excess over the level, in another order than the centres.
         chance = (rng.permutation(PLACES) + rng.uniform(size=PLACES)) / PLACES
-        for begin in range(0, PLACES, at_once):
-            some = slice(begin, begin + at_once)
-            which = np.arange(PLACES)[some] % len(centres)
-            index = _index(places[some, None] + around, field.shape)
-            noise = np.stack([field.mixing @ maps[:, row] for row in index])
-            middle = (around == 0).all(axis=1)
-            here = noise[np.arange(len(which)), centres[which]][:, middle]
-            drawn = []
-            for u in levels:
+        for i, place in enumerate(places):
+            c = i % len(centres)
+            noise = mixing @ maps[:, _index(place + window, field.shape)]
+            here = float(noise[centres[c], middle])
+            for k, u in enumerate(levels):
                 low = u / (1 + rise)
-                lift = (-ndtri(chance[some] * ndtr(-low))[:, None] - here).astype(np.float32)
-                scores = noise + lift[:, :, None] * bumps[which]
-                drawn.append(_shares(scores, around, len(window), field.neighbours, low, u))
-            shares.append(np.array(drawn))
-    share = np.concatenate(shares, axis=1)
+                lift = np.float32(-ndtri(chance[i] * ndtr(-low)) - here)
+                scores = noise + lift * bumps[c]
+                view, where = np.unravel_index(scores.argmax(), scores.shape)
+                top = summit.height(int(counted[view]), window[where], place, maps, lift, means[c])
+                if top > u:
+                    shares[k, turn, i] = weights[c] / max(np.count_nonzero(scores > low), 1)
+    share = shares.reshape(len(levels), -1)
     tail = np.array([ndtr(-u / (1 + rise)) for u in levels])
     error = share.std(axis=1) / np.maximum(share.mean(axis=1), 1e-9) / np.sqrt(share.shape[1])
-    return Counts(len(field.mixing) * tail * share.mean(axis=1), error, len(window))
+    return Counts(len(counted) * tail * share.mean(axis=1), error, len(window))
 
 
-def _shares(
-    scores: FloatArray, around: Indices, inside: int, neighbours: Indices, low: float, level: float
-) -> FloatArray:
-    """Return 1/C of every clump above `low` whose top is above `level`, 0 of others.
+def _centres(template: Indices, rng: np.random.Generator) -> tuple[Indices, FloatArray]:
+    """Return views to draw clumps around, of every template if they are not too many, and their weights.
 
-    `scores` has the shape (n_clumps, n_views, n_places), the places in the window before those beside it.
+    The one view of a round template has as many clumps as all angles of another: none is left to luck.
     """
-    n, ndim = len(scores), around.shape[1]
-    within = scores[:, :, :inside]
-    counts = np.count_nonzero(within > low, axis=(1, 2))
-    best = within.reshape(n, -1).argmax(axis=1)
-    view, place = np.divmod(best, inside)
-    side = 2 * int(np.abs(around).max()) + 1
-    lookup = np.full((side,) * ndim, -1)
-    lookup[tuple((around + side // 2).T)] = np.arange(len(around))
-    steps = np.array(list(itertools.product((-1, 0, 1), repeat=ndim)))
-    near = lookup[tuple(np.moveaxis(around[place][:, None] + steps + side // 2, -1, 0))]
-    clump = np.arange(n)[:, None, None]
-    cubes = scores[clump, neighbours[view][:, :, None], near[:, None, :]]
-    cubes = cubes.reshape(n, 3, *(3,) * ndim).astype(np.float64)
-    turned = neighbours[view, 0] != neighbours[view, 2]
-    top = np.empty(n)
-    if turned.any():
-        top[turned] = quadratic_peak(cubes[turned])[1]
-    if not turned.all():
-        top[~turned] = quadratic_peak(cubes[~turned][:, 1])[1]
-    return np.where(top > level, 1 / np.maximum(counts, 1), 0.0)
+    views = rng.permutation(len(template))
+    sizes = np.bincount(template)
+    if len(sizes) > CENTRES:
+        return views[:CENTRES], np.ones(min(CENTRES, len(views)))
+    shares = np.maximum(np.rint(CENTRES * sizes / len(template)).astype(int), 1)
+    groups = [views[template[views] == t][:n] for t, n in enumerate(shares)]
+    chosen = np.concatenate(groups)
+    weights = np.concatenate([np.full(len(g), n / len(g)) for g, n in zip(groups, sizes, strict=True)])
+    return chosen, weights * len(chosen) / len(template)
+
+
+@dataclass(frozen=True)
+class _Summit:
+    """All samples and angles around a score of the coarse grid.
+
+    Attributes
+    ----------
+    field : ScoreField
+        The scores.
+    cube : array of int, shape (n_places, ndim)
+        Samples around the middle, one further than to the half of a stride.
+    views : array of int, shape (n_views, n_beside)
+        Angles around each view, one further than half of those that it stands for.
+    own : array of bool, shape (n_views, n_beside)
+        Those of them that are not further.
+    """
+
+    field: ScoreField
+    cube: Indices
+    views: Indices
+    own: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, field: ScoreField) -> _Summit:
+        """Return what is around every score."""
+        half = np.maximum(field.stands_for // 2, 0)
+        width = int(half.max()) + 1
+        steps = range(-STRIDE // 2 - 1, STRIDE // 2 + 2)
+        cube = np.array(list(itertools.product(steps, repeat=len(field.shape))))
+        own = np.abs(np.arange(-width, width + 1)) <= half[:, None]
+        return cls(field, cube, field.beside(width), own)
+
+    def height(
+        self, view: int, offset: Indices, place: Indices, maps: FloatArray, lift: np.float32, mean: FloatArray
+    ) -> float:
+        """Return the height of the top around one score, of noise lifted by a share of a mean."""
+        ndim, field = len(field_shape := self.field.shape), self.field
+        at, around = (_index(p + offset + self.cube, field_shape) for p in (place, 0 * place))
+        values = field.mixing[self.views[view]] @ (maps[:, at] + lift * mean[:, around])
+        side = STRIDE + 3
+        values = values.reshape(-1, *(side,) * ndim).astype(np.float64)
+        inner = values[self.own[view]][(slice(None), *(slice(1, -1),) * ndim)]
+        best = np.unravel_index(inner.argmax(), inner.shape)
+        angle = int(np.flatnonzero(self.own[view])[best[0]])
+        box = tuple(slice(i, i + 3) for i in best[1:])
+        beside = self.views[view][angle - 1 : angle + 2]
+        if beside[0] != beside[2]:
+            return float(quadratic_peak(values[(slice(angle - 1, angle + 2), *box)][None])[1][0])
+        return float(quadratic_peak(values[angle][box][None])[1][0])
 
 
 def _index(places: Indices, shape: tuple[int, ...]) -> Indices:
@@ -223,16 +283,9 @@ def _index(places: Indices, shape: tuple[int, ...]) -> Indices:
 
 
 def _window(correlation: FloatArray, shape: tuple[int, ...], reach: float) -> Indices:
-    """Return the offsets within reach whose scores depend on that in the middle."""
+    """Return the offsets within reach, a stride apart, whose scores depend on that in the middle."""
     near = np.argwhere(correlation.reshape(shape) > LOOSE)
     n = np.array(shape)
     offsets = (near + n // 2) % n - n // 2
+    offsets = offsets[(offsets % STRIDE == 0).all(axis=1)]
     return np.asarray(offsets[np.linalg.norm(offsets, axis=1) <= min(reach, min(shape) / 2 - 2)])
-
-
-def _with_neighbours(window: Indices) -> Indices:
-    """Return the window and, behind, all places that touch it."""
-    inside = {tuple(w) for w in window.tolist()}
-    steps = list(itertools.product((-1, 0, 1), repeat=window.shape[1]))
-    beside = {tuple(a + b for a, b in zip(w, s, strict=True)) for w in inside for s in steps} - inside
-    return np.array([*window.tolist(), *sorted(beside)])

@@ -145,16 +145,16 @@ def _banks_by_shape(scenario: Scenario, archive: Archive | None) -> dict[tuple[i
     """Draw the templates once for every shape of micrograph there is."""
     if archive is None:
         grid = scenario.image.grid
-        return {grid.shape: draw_banks(scenario, grid, _micrographs(scenario))}
+        return {grid.shape: draw_banks(scenario, grid, own_micrographs(scenario))}
     banks: dict[tuple[int, ...], Banks] = {}
     for file, grid in zip(archive.files, archive.grids, strict=True):
         if grid.shape not in banks:
             with naming(file):
-                banks[grid.shape] = draw_banks(scenario, grid, _micrographs(scenario))
+                banks[grid.shape] = draw_banks(scenario, grid, own_micrographs(scenario))
     return banks
 
 
-def _micrographs(scenario: Scenario) -> Callable[[int], FloatArray]:
+def own_micrographs(scenario: Scenario) -> Callable[[int], FloatArray]:
     """Return a lookup of the scenario's own micrographs, for templates cropped from one."""
 
     @functools.lru_cache(maxsize=1)

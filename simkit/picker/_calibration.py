@@ -20,7 +20,7 @@ import numpy.typing as npt
 from simkit.core import fourier
 from simkit.core.grid import ComplexArray, FloatArray, Grid
 from simkit.core.random import stream
-from simkit.correlation.clumps import ScoreField, picks_above
+from simkit.correlation.clumps import STRIDE, ScoreField, picks_above
 from simkit.correlation.peaks import Indices
 from simkit.correlation.whitening import NoiseSpectrum
 from simkit.theory.random_field import expected_maxima, level_for, spectral_moments
@@ -244,14 +244,14 @@ def _measured(request: _Request) -> Calibration:
     ]
     angles = [len(s) * n for s, n in zip(spectra, finer, strict=True)]
     field = ScoreField.of(spectra, finer, _neighbours(sought, angles), shape)
-    rise = max(_rise(v, m, step, skip / n) for v, m, (skip, n) in zip(sought, moments, turns, strict=True))
+    rise = max(_rise(v, m, STRIDE * step, skip) for v, m, skip in zip(sought, moments, skips, strict=True))
     lowest = max(LOWEST, level_for(1.0, lambda u: expected(u, neighbourhood(reach, ndim))))
     levels = tuple(lowest + above for above in ABOVE)
     rng = stream(0, "calibration", request.digest)
     counts = picks_above(field, levels, rise=rise, reach=reach / step, rng=rng)
     # The best of their neighbourhood, of so many that would be there if none hid another.
     hidden = np.minimum(counts.density * counts.places, FULLEST)
-    apart = -np.log1p(-hidden) / (counts.places * step**ndim)
+    apart = -np.log1p(-hidden) / (counts.places * (STRIDE * step) ** ndim)
     factors = [float(n) / expected(u, 1.0) for u, n in zip(levels, apart, strict=True)]
     return Calibration(levels, tuple(factors), tuple(counts.error.tolist()))
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from simkit.core.errors import SimkitError
 from simkit.scenario.spec import Scenario
-from simkit.sweeps.errand import Done, Errand, Failure, text_of
+from simkit.sweeps.errand import Done, Errand, Failure, scenario_of, text_of
 from simkit.sweeps.executors import Executor, LostWorkerError, Work
 from simkit.sweeps.judge import judge
 from simkit.sweeps.keys import Keys
@@ -163,9 +163,9 @@ def complete(
     groups = [group for members in _alike(missing) for group in _split(members, MOST_CELLS)]
     errands = [piece for group in groups for piece in _searches(group, store, executor, manner)]
     progress.total += sum(len(errand.numbers) for errand in errands) + len(missing)
-    run = _Run(executor, progress, tell or (lambda _: None), manner.fail_fast)
+    run = _Run(executor, store, progress, tell or (lambda _: None), manner.fail_fast)
     run.all(search, errands, lambda errand: len(errand.numbers))
-    ready = [case for case in missing if _searched(case, store)]
+    ready = [case for case in missing if _searched(case, store) and not _gave_up(case, store, manner)]
     progress.done += len(missing) - len(ready)
     run.all(judge, [_errand([case], [], store, manner) for case in ready], lambda _: 1)
 
@@ -233,6 +233,11 @@ def _searched(case: Case, store: Store) -> bool:
     )
 
 
+def _gave_up(case: Case, store: Store, manner: Manner) -> bool:
+    """Tell whether the judge failed before, and is not to try again."""
+    return not manner.rerun_failed and store.has("failures", case.keys.scores)
+
+
 def failures(case: Case, store: Store) -> list[Failure]:
     """Return why a cell has no scores, as far as it was recorded."""
     keys = [case.keys.scores, *(case.keys.micrograph(number) for number in case.numbers)]
@@ -246,6 +251,7 @@ class _Run:
     """Errands on their way, a few for each worker at a time."""
 
     executor: Executor
+    store: Store
     progress: Progress
     tell: Tell
     fail_fast: bool
@@ -258,23 +264,32 @@ class _Run:
                 errand, attempt = waiting.popleft()
                 flying[self.executor.submit(work, errand)] = errand, attempt
             finished, _ = wait(flying, return_when=FIRST_COMPLETED)
-            for future in finished:
+            # In the order they were sent, so that the first failure is the same whoever is quicker.
+            for future in [sent for sent in flying if sent in finished]:
                 errand, attempt = flying.pop(future)
-                done = self._result(future, attempt)
+                done = self._result(future, errand, attempt)
                 if done is None:
                     waiting.append((errand, attempt + 1))
                 else:
                     self._count(done, pieces(errand))
 
-    def _result(self, future: Future[Done], attempt: int) -> Done | None:
+    def _result(self, future: Future[Done], errand: Errand, attempt: int) -> Done | None:
         """Return what came back; None if the errand is to be sent again."""
         try:
             return future.result()
         except LostWorkerError as error:
             if attempt < ATTEMPTS:
                 return None
-            what = Failure("", "a worker", type(error).__name__, f"{error}, {ATTEMPTS} times; out of memory?")
-            return Done((what,))
+            return Done(tuple(self._lost(errand, f"{error}, {ATTEMPTS} times; out of memory?")))
+
+    def _lost(self, errand: Errand, message: str) -> Iterator[Failure]:
+        """Record, in place of the workers who cannot, that an errand came to nothing."""
+        keys = Keys(scenario_of(errand.texts[0]))
+        lost = [(f"micrograph {n}", keys.micrograph(n)) for n in errand.numbers] or [("scores", keys.scores)]
+        for what, key in lost:
+            failure = Failure(key, what, LostWorkerError.__name__, message)
+            self.store.put_plain("failures", key, vars(failure))
+            yield failure
 
     def _count(self, done: Done, pieces: int) -> None:
         self.progress.add(done, pieces)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ def judge(errand: Errand) -> Done:
     try:
         with threadpool_limits(1), watch.timing("scoring"):
             store.put_plain("scores", keys.scores, record(scenario, keys, store))
+        store.remove("failures", keys.scores)
     except Exception as error:
         failure = failure_of(error, keys.scores, "scores")
         store.put_plain("failures", keys.scores, vars(failure))
@@ -71,8 +72,14 @@ def record(scenario: Scenario, keys: Keys, store: Store) -> dict[str, Any]:
     """
     archive = _archive(scenario)
     numbers = range(scenario.replicates if archive is None else len(archive.names))
-    names, truth = _truths(scenario, keys, store, numbers, archive)
-    runs = {picker: _run(keys, store, picker, numbers) for picker in scenario.pickers}
+    found = {p: [_there(store, "picks", keys.picks(p, n)) for n in numbers] for p in scenario.pickers}
+    runs = {picker: _run(parts) for picker, parts in found.items()}
+    if archive is None:
+        found["simulation"] = [_there(store, "truth", keys.micrograph(n)) for n in numbers]
+        copies = [truth_of(parts) for parts in found["simulation"]]
+        names, truth = [name for name, _ in copies], Truth.concat([table for _, table in copies])
+    else:
+        names, truth = list(archive.names), archive.truth
     judgements, comparisons = judge_all(scenario, truth, names, runs, archive, details=False)
     return {
         "micrographs": len(names),
@@ -81,7 +88,7 @@ def record(scenario: Scenario, keys: Keys, store: Store) -> dict[str, Any]:
         "counts": {name: _counts(truth, runs[name].picks, names, j) for name, j in judgements.items()},
         "picked": {name: len(run.picks) for name, run in runs.items()},
         "comparisons": [asdict(comparison) for comparison in comparisons],
-        "seconds": _seconds(scenario, keys, store, numbers),
+        "seconds": {stage: float(np.mean([p["seconds"] for p in parts])) for stage, parts in found.items()},
         "ceiling": _ceiling(scenario, keys, store),
     }
 
@@ -93,17 +100,8 @@ def _archive(scenario: Scenario) -> Archive | None:
     return without_particles(archive) if scenario.null else archive
 
 
-def _truths(
-    scenario: Scenario, keys: Keys, store: Store, numbers: Sequence[int], archive: Archive | None
-) -> tuple[list[str], Truth]:
-    if archive is not None:
-        return list(archive.names), archive.truth
-    found = [truth_of(_there(store, "truth", keys.micrograph(number))) for number in numbers]
-    return [name for name, _ in found], Truth.concat([truth for _, truth in found])
-
-
-def _run(keys: Keys, store: Store, picker: str, numbers: Sequence[int]) -> PickerRun:
-    found = [_there(store, "picks", keys.picks(picker, number)) for number in numbers]
+def _run(found: Sequence[Mapping[str, Any]]) -> PickerRun:
+    """Return what one picker did in all micrographs, of what was stored of each."""
     parts = [found_of(arrays) for arrays in found]
     candidates = [candidates for _, candidates, _ in parts if candidates is not None]
     return PickerRun(
@@ -113,14 +111,6 @@ def _run(keys: Keys, store: Store, picker: str, numbers: Sequence[int]) -> Picke
         candidates=Picks.concat(candidates) if len(candidates) == len(parts) else None,
         noise_sds=tuple(np.nan if sd is None else sd for _, _, sd in parts),
     )
-
-
-def _seconds(scenario: Scenario, keys: Keys, store: Store, numbers: Sequence[int]) -> dict[str, float]:
-    """Return how long a micrograph took on average: to simulate, and each picker."""
-    found = {p: [_there(store, "picks", keys.picks(p, n)) for n in numbers] for p in scenario.pickers}
-    if scenario.micrographs is None:
-        found["simulation"] = [_there(store, "truth", keys.micrograph(n)) for n in numbers]
-    return {stage: float(np.mean([a["seconds"] for a in arrays])) for stage, arrays in found.items()}
 
 
 def _there(store: Store, stage: str, key: str) -> dict[str, Any]:

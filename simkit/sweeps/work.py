@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from simkit.core.errors import ScenarioError, SimkitError
+from simkit.core.errors import SimkitError
 from simkit.core.grid import FloatArray, Grid
 from simkit.core.tables import Picks, Truth
 from simkit.engine.files import name_of, read_pixels
 from simkit.engine.micrographs import Stopwatch
 from simkit.engine.picking import Banks, draw_banks, pick_batch, pick_image
+from simkit.engine.pipeline import own_micrographs
 from simkit.engine.simulation import simulate_one
 from simkit.engine.variants import without_phases
 from simkit.io.names import stem
@@ -83,24 +84,29 @@ def _search(errand: Errand) -> Done:
     desk = _Desk(Store(Path(errand.store)))
     cells = [(scenario, Keys(scenario)) for scenario in map(scenario_of, errand.texts)]
     first, keys = cells[0]
+    told = any(picker.oracle for scenario, _ in cells for picker in scenario.pickers.values())
+    make = functools.partial(_micrograph, desk, first, keys, images=errand.images, told=told)
     worked = set()
     for number in errand.numbers:
         with desk.surviving(keys.micrograph(number), f"micrograph {number}"):
-            shot = functools.lru_cache(maxsize=1)(
-                functools.partial(_micrograph, desk, first, keys, number, images=errand.images)
-            )
+            shot = functools.cache(functools.partial(make, number))
             if first.micrographs is None and not desk.store.has("truth", keys.micrograph(number)):
                 shot()
                 worked.add(number)
             for scenario, own in cells:
                 worked.update(_pick_one(desk, scenario, own, number, shot, errand.again))
     for scenario, own in cells:
-        worked.update(_pick_together(desk, scenario, own, errand))
+        worked.update(_pick_together(desk, scenario, own, make, errand))
     return Done(tuple(desk.failures), desk.watch.seconds, len(worked))
 
 
-def _micrograph(desk: _Desk, scenario: Scenario, keys: Keys, number: int, *, images: bool) -> Shot:
-    """Return a micrograph: from the store, from its file, or simulated and then stored."""
+def _micrograph(
+    desk: _Desk, scenario: Scenario, keys: Keys, number: int, *, images: bool, told: bool
+) -> Shot:
+    """Return a micrograph: from the store, from its file, or simulated and then stored.
+
+    With its noise spectrum if a picker of any of the cells is `told` it.
+    """
     if scenario.micrographs is not None:
         with desk.watch.timing("reading"):
             file = scenario.micrographs.files[number]
@@ -109,16 +115,15 @@ def _micrograph(desk: _Desk, scenario: Scenario, keys: Keys, number: int, *, ima
                 pixels = without_phases(scenario, number, pixels)
         return Shot(stem(name_of(file)), pixels, None)
     key = keys.micrograph(number)
-    wanted = any(picker.oracle for picker in scenario.pickers.values())
     kept = desk.store.arrays("images", key)
-    if kept is not None and ("noise_spectrum" in kept or not wanted) and desk.store.has("truth", key):
+    if kept is not None and ("noise_spectrum" in kept or not told) and desk.store.has("truth", key):
         return Shot(str(kept["name"]), kept["pixels"], kept.get("noise_spectrum"))
     with desk.timing("simulation") as took:
         simulation = simulate_one(scenario, number)
     shot = Shot(str(simulation.micrograph.name), np.asarray(simulation.micrograph), simulation.noise_spectrum)
     if images:
         arrays: Arrays = {"name": np.array(shot.name), "pixels": shot.pixels}
-        if wanted:
+        if told:
             arrays["noise_spectrum"] = simulation.noise_spectrum
         desk.store.put_arrays("images", key, arrays)
     known: Arrays = {"name": np.array(shot.name), "seconds": np.array(took())}
@@ -158,7 +163,9 @@ def _pick_one(
         yield number
 
 
-def _pick_together(desk: _Desk, scenario: Scenario, keys: Keys, errand: Errand) -> Iterator[int]:
+def _pick_together(
+    desk: _Desk, scenario: Scenario, keys: Keys, make: Callable[[int], Shot], errand: Errand
+) -> Iterator[int]:
     """Run the pickers of one cell that want all micrographs at once."""
     for picker, spec in scenario.pickers.items():
         if not isinstance(spec, BatchPicker):
@@ -172,7 +179,7 @@ def _pick_together(desk: _Desk, scenario: Scenario, keys: Keys, errand: Errand) 
             continue
         key = keys.picks(picker, missing[0])
         with desk.surviving(key, f"picker {picker}, micrographs {missing[0]} to {missing[-1]}"):
-            shots = [_micrograph(desk, scenario, keys, number, images=errand.images) for number in missing]
+            shots = [make(number) for number in missing]
             plates = [
                 Plate(shot.name, Grid(shot.pixels.shape, scenario.image.pixel_size), _pixels_of(shot))
                 for shot in shots
@@ -201,20 +208,9 @@ def _banks(desk: _Desk, scenario: Scenario, keys: Keys, shot: Shot) -> Banks:
         _drawn.clear()
         with desk.watch.timing("templates"):
             _drawn[key] = draw_banks(
-                scenario, Grid(shot.pixels.shape, scenario.image.pixel_size), _own_micrographs(scenario)
+                scenario, Grid(shot.pixels.shape, scenario.image.pixel_size), own_micrographs(scenario)
             )
     return _drawn[key]
-
-
-def _own_micrographs(scenario: Scenario) -> Callable[[int], FloatArray]:
-    def micrograph(number: int) -> FloatArray:
-        if scenario.micrographs is not None:
-            raise ScenarioError(
-                "there is no simulated micrograph to crop from; give the crop a `file`", ("micrograph",)
-            )
-        return np.asarray(simulate_one(scenario.model_copy(update={"null": None}), number).micrograph)
-
-    return micrograph
 
 
 def _found_arrays(found: Found, seconds: float) -> Arrays:

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from simkit.cli.app import app
 from simkit.scenario.loading import read_draft
 from simkit.sweeps import running
 from simkit.sweeps.completion import Manner, StoppedError, complete
-from simkit.sweeps.executors import Here, Processes
+from simkit.sweeps.executors import Here, LostWorkerError, Processes
 from simkit.sweeps.output import TABLES, open_sweep, save
 from simkit.sweeps.results import SweepResult
 from simkit.sweeps.store import Store
@@ -184,8 +185,44 @@ def test_a_sweep_of_which_nothing_comes_is_still_there(tmp_path: Path) -> None:
 def test_the_first_failure_can_end_it(tmp_path: Path) -> None:
     text = SCENARIO.replace("count: 3, min_distance: 80 Å", "count: 11, min_distance: 79 Å")
     scenario(tmp_path, text)
-    with pytest.raises(StoppedError, match=r"micrograph [01]"):
+    with pytest.raises(StoppedError, match="micrograph 0"):
         swept(tmp_path, manner=Manner(fail_fast=True))
+
+
+class Deadly:
+    """An executor whose workers are killed by every errand."""
+
+    workers = 1
+
+    def submit(self, work: Any, errand: Any) -> Any:
+        future: Future[Any] = Future()
+        future.set_exception(LostWorkerError("a worker process was lost"))
+        return future
+
+
+def test_what_kills_every_worker_is_a_failure_and_not_silence(tmp_path: Path) -> None:
+    scenario(tmp_path)
+    result = swept(tmp_path, executor=Deadly())
+    assert not result.passed
+    assert {failure["cell"] for failure in result.failures} == {0, 1, 2, 3}
+    assert {failure["kind"] for failure in result.failures} == {"LostWorkerError"}
+    # It is not tried again until it is asked for.
+    assert swept(tmp_path).scores.num_rows == 0
+    assert swept(tmp_path, manner=Manner(rerun_failed=True)).passed
+
+
+def test_an_oracle_in_one_cell_is_told_what_its_neighbours_are_not(tmp_path: Path) -> None:
+    scenario(tmp_path)
+    kinds = {"blind": "estimated", "told": "declared"}
+    for order in (["blind", "told"], ["told", "blind"]):
+        cases = ", ".join(
+            f"{name}: {{kind: matched_filter, noise: {kinds[name]}, threshold: {{kind: top, count: 3}}}}"
+            for name in order
+        )
+        axes = f"sweep.axes={{it: {{path: pickers.plain, cases: {{{cases}}}}}}}"
+        # The pixels are there already, and were kept when nobody asked for the noise.
+        swept(tmp_path, "sweep.axes.snr.values=[1.0]", store=order[0])
+        assert swept(tmp_path, axes, store=order[0]).failures == ()
 
 
 def test_a_picker_whose_program_changed_is_run_again(tmp_path: Path) -> None:
