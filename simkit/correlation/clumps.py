@@ -44,9 +44,6 @@ PLACES = 128
 CENTRES = 12
 """Views, of all templates, that clumps are drawn around."""
 
-STRIDE = 2
-"""Samples from one to the next of those that a clump is counted by."""
-
 LOOSE = 0.4
 """Correlation below which a score hardly ever belongs to the same clump."""
 
@@ -145,7 +142,7 @@ class Counts:
     Attributes
     ----------
     density : array, shape (n_levels,)
-        Expected picks per place; places are `STRIDE` samples of a map apart.
+        Expected picks per place; places are a stride apart.
     error : array, shape (n_levels,)
         Relative standard error.
     places : int
@@ -158,7 +155,13 @@ class Counts:
 
 
 def picks_above(
-    field: ScoreField, levels: Sequence[float], *, rise: float, reach: float, rng: np.random.Generator
+    field: ScoreField,
+    levels: Sequence[float],
+    *,
+    rise: float,
+    reach: float,
+    stride: int,
+    rng: np.random.Generator,
 ) -> Counts:
     """Count the picks above each level.
 
@@ -177,6 +180,8 @@ def picks_above(
         from so much lower.
     reach : float
         Samples around a peak within which only the best is a pick.
+    stride : int
+        Samples from one to the next of those that a clump is counted by.
     rng : numpy.random.Generator
         Noise and places are drawn from it; all levels see the same.
     """
@@ -184,10 +189,10 @@ def picks_above(
     centres, weights = _centres(field.template[counted], rng)
     mixing = field.mixing[counted]
     means = [field.around(int(c)) for c in counted[centres]]
-    window = _window(np.max([(mixing @ m).max(axis=0) for m in means], axis=0), field.shape, reach)
+    window = _window(np.max([(mixing @ m).max(axis=0) for m in means], axis=0), field.shape, reach, stride)
     bumps = [mixing @ m[:, _index(window, field.shape)] for m in means]
     middle = int(np.flatnonzero((window == 0).all(axis=1))[0])
-    summit = _Summit.of(field)
+    summit = _Summit.of(field, stride)
     shares = np.zeros((len(levels), ROUNDS, PLACES))
     for turn in range(ROUNDS):
         maps = field.maps(fourier.forward(rng.standard_normal(field.shape).astype(np.float32)))
@@ -250,11 +255,11 @@ class _Summit:
     own: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, field: ScoreField) -> _Summit:
+    def of(cls, field: ScoreField, stride: int) -> _Summit:
         """Return what is around every score."""
         half = np.maximum(field.stands_for // 2, 0)
         width = int(half.max()) + 1
-        steps = range(-STRIDE // 2 - 1, STRIDE // 2 + 2)
+        steps = range(-(stride // 2) - 1, stride // 2 + 2)
         cube = np.array(list(itertools.product(steps, repeat=len(field.shape))))
         own = np.abs(np.arange(-width, width + 1)) <= half[:, None]
         return cls(field, cube, field.beside(width), own)
@@ -266,7 +271,7 @@ class _Summit:
         ndim, field = len(field_shape := self.field.shape), self.field
         at, around = (_index(p + offset + self.cube, field_shape) for p in (place, 0 * place))
         values = field.mixing[self.views[view]] @ (maps[:, at] + lift * mean[:, around])
-        side = STRIDE + 3
+        side = round(len(self.cube) ** (1 / ndim))
         values = values.reshape(-1, *(side,) * ndim).astype(np.float64)
         inner = values[self.own[view]][(slice(None), *(slice(1, -1),) * ndim)]
         best = np.unravel_index(inner.argmax(), inner.shape)
@@ -282,10 +287,10 @@ def _index(places: Indices, shape: tuple[int, ...]) -> Indices:
     return np.asarray(np.ravel_multi_index(tuple(np.moveaxis(places, -1, 0)), shape, mode="wrap"))
 
 
-def _window(correlation: FloatArray, shape: tuple[int, ...], reach: float) -> Indices:
+def _window(correlation: FloatArray, shape: tuple[int, ...], reach: float, stride: int) -> Indices:
     """Return the offsets within reach, a stride apart, whose scores depend on that in the middle."""
     near = np.argwhere(correlation.reshape(shape) > LOOSE)
     n = np.array(shape)
     offsets = (near + n // 2) % n - n // 2
-    offsets = offsets[(offsets % STRIDE == 0).all(axis=1)]
+    offsets = offsets[(offsets % stride == 0).all(axis=1)]
     return np.asarray(offsets[np.linalg.norm(offsets, axis=1) <= min(reach, min(shape) / 2 - 2)])

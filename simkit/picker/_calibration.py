@@ -20,7 +20,7 @@ import numpy.typing as npt
 from simkit.core import fourier
 from simkit.core.grid import ComplexArray, FloatArray, Grid
 from simkit.core.random import stream
-from simkit.correlation.clumps import STRIDE, ScoreField, picks_above
+from simkit.correlation.clumps import ScoreField, picks_above
 from simkit.correlation.peaks import Indices
 from simkit.correlation.whitening import NoiseSpectrum
 from simkit.theory.random_field import expected_maxima, level_for, spectral_moments
@@ -51,6 +51,10 @@ sharp filter makes of the box's rim is not that smooth."""
 
 MOST_VIEWS = 720
 """Views that are drawn at most; of more, whole templates are left out, which errs on the safe side."""
+
+STEEPEST = 0.1
+"""Share by which a top may be higher than the scores that its clump is counted by, on every second sample;
+else they are counted on every one."""
 
 ROUNDED = 10_000
 """Parts of a view's largest value that kernels are told apart by."""
@@ -244,14 +248,18 @@ def _measured(request: _Request) -> Calibration:
     ]
     angles = [len(s) * n for s, n in zip(spectra, finer, strict=True)]
     field = ScoreField.of(spectra, finer, _neighbours(sought, angles), shape)
-    rise = max(_rise(v, m, STRIDE * step, skip) for v, m, skip in zip(sought, moments, skips, strict=True))
+    rises = [
+        max(_rise(v, m, n * step, skip) for v, m, skip in zip(sought, moments, skips, strict=True))
+        for n in (1, 2)
+    ]
+    stride = 2 if rises[1] <= STEEPEST else 1
     lowest = max(LOWEST, level_for(1.0, lambda u: expected(u, neighbourhood(reach, ndim))))
     levels = tuple(lowest + above for above in ABOVE)
     rng = stream(0, "calibration", request.digest)
-    counts = picks_above(field, levels, rise=rise, reach=reach / step, rng=rng)
+    counts = picks_above(field, levels, rise=rises[stride - 1], reach=reach / step, stride=stride, rng=rng)
     # The best of their neighbourhood, of so many that would be there if none hid another.
     hidden = np.minimum(counts.density * counts.places, FULLEST)
-    apart = -np.log1p(-hidden) / (counts.places * (STRIDE * step) ** ndim)
+    apart = -np.log1p(-hidden) / (counts.places * (stride * step) ** ndim)
     factors = [float(n) / expected(u, 1.0) for u, n in zip(levels, apart, strict=True)]
     return Calibration(levels, tuple(factors), tuple(counts.error.tolist()))
 
