@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Protocol
 
 from simkit.core.errors import ScenarioError, SimkitError
@@ -62,21 +62,30 @@ class Processes:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
+        # Not joblib's own, which a run in the same process needs as it was.
+        self._pool: Any = None
         # A process that has grown is replaced by a fresh one, which nobody needs to be told.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
 
+    def close(self) -> None:
+        """End the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(kill_workers=True)
+            self._pool = None
+
     def submit(self, work: Work, errand: Errand) -> Future[Done]:
         """See `Executor.submit`."""
-        from joblib.externals.loky import get_reusable_executor
-        from joblib.externals.loky.process_executor import BrokenProcessPool
+        from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
 
         def send() -> Future[Any]:
-            # A broken pool is replaced by a new one here.
-            return get_reusable_executor(max_workers=self.workers, timeout=300).submit(work, errand)
+            if self._pool is None:
+                self._pool = ProcessPoolExecutor(self.workers, timeout=300)
+            return self._pool.submit(work, errand)
 
         try:
             inner = send()
         except BrokenProcessPool:
+            self._pool = None
             inner = send()
         outer: Future[Done] = Future()
 
@@ -150,7 +159,11 @@ def executor(workers: int, scheduler: str | None = None) -> Iterator[Executor]:
         If Dask is not installed or the scheduler cannot be reached.
     """
     if scheduler is None:
-        yield Here() if workers == 1 else Processes(workers)
+        if workers == 1:
+            yield Here()
+            return
+        with closing(Processes(workers)) as processes:
+            yield processes
         return
     try:
         from distributed import Client

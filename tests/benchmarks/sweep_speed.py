@@ -102,6 +102,7 @@ def main() -> None:
         gain = least["one process"] / least["two processes"]
         print(f"  overhead on one process   {overhead:+.1%} (asked: ≤ 5 %)")
         print(f"  two processes over one    {gain:.2f} × (asked: ≥ 1.8 ×)")
+        two.close()
         gathered(folder, options.finished)
 
 

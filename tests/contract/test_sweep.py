@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import Future
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from simkit.cli.app import app
+from simkit.engine.pipeline import run_scenario
 from simkit.scenario.loading import read_draft
 from simkit.sweeps import running
 from simkit.sweeps.completion import Manner, StoppedError, complete
@@ -84,8 +86,6 @@ def test_every_stage_is_done_once(tmp_path: Path) -> None:
 def test_a_cell_is_what_simkit_run_makes_of_it(tmp_path: Path) -> None:
     scenario(tmp_path)
     result = swept(tmp_path, "sweep.axes.cut.values=[3]")
-    from simkit.engine.pipeline import run_scenario
-
     for cell, written in enumerate(result.settings):
         sets = [f"{path}={value}" for path, value in written]
         draft = read_draft(tmp_path / "rings.yaml", overrides=[*sets, "replicates=2"])
@@ -100,8 +100,12 @@ def test_a_cell_is_what_simkit_run_makes_of_it(tmp_path: Path) -> None:
 def test_processes_and_chunks_give_the_same_tables(tmp_path: Path) -> None:
     scenario(tmp_path)
     save(swept(tmp_path), tmp_path / "one")
-    save(swept(tmp_path, store="store2", executor=Processes(2)), tmp_path / "two")
+    with closing(Processes(2)) as two:
+        save(swept(tmp_path, store="store2", executor=two), tmp_path / "two")
     assert tables(tmp_path / "one") == tables(tmp_path / "two")
+    # A run in the same process has processes of its own.
+    alone = read_draft(tmp_path / "rings.yaml", overrides=["replicates=2"]).validated().scenario
+    assert run_scenario(alone, workers=2).judgements["plain"].values["all"]["tp"] > 0
 
 
 def test_a_sweep_is_opened_again_as_it_was(tmp_path: Path) -> None:
@@ -187,6 +191,28 @@ def test_the_first_failure_can_end_it(tmp_path: Path) -> None:
     scenario(tmp_path, text)
     with pytest.raises(StoppedError, match="micrograph 0"):
         swept(tmp_path, manner=Manner(fail_fast=True))
+
+
+class Mortal(Processes):
+    """Processes of which one is killed with the third errand."""
+
+    sent = 0
+
+    def submit(self, work: Any, errand: Any) -> Any:
+        future = super().submit(work, errand)
+        self.sent += 1
+        if self.sent == 3:
+            os.kill(next(iter(self._pool._processes)), signal.SIGKILL)
+        return future
+
+
+def test_a_process_that_is_killed_is_replaced(tmp_path: Path) -> None:
+    scenario(tmp_path)
+    with closing(Mortal(2)) as mortal:
+        save(swept(tmp_path, store="mortal", executor=mortal), tmp_path / "mortal.out")
+    assert mortal.sent > 8  # four micrographs and four judgements, and what was sent again
+    save(swept(tmp_path), tmp_path / "alone")
+    assert tables(tmp_path / "mortal.out") == tables(tmp_path / "alone")
 
 
 class Deadly:
