@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from simkit.core.errors import ScenarioError
@@ -41,6 +41,7 @@ class Plan:
     scenario: Scenario
     cells: tuple[Cell, ...]
     warnings: tuple[Problem, ...] = ()
+    _first: dict[int | None, list[Case]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def sweep(self) -> Sweep:
@@ -55,7 +56,12 @@ class Plan:
         InvalidScenarioError
             If one is wrong.
         """
-        return [Case.of(loaded.scenario) for loaded in validated(self.draft, cells, replicates=replicates)]
+        if cells is self.cells and replicates in self._first:
+            return self._first[replicates]
+        cases = [Case.of(loaded.scenario) for loaded in validated(self.draft, cells, replicates=replicates)]
+        if cells is self.cells:
+            self._first[replicates] = cases
+        return cases
 
 
 def sweep_of(scenario: Scenario) -> Sweep:
