@@ -288,6 +288,20 @@ def test_a_scenario_without_a_sweep_says_so(tmp_path: Path) -> None:
     assert "declares no sweep" in ran.output
 
 
+def test_real_micrographs_are_read_once_and_judged_as_a_run_judges_them(tmp_path: Path) -> None:
+    file = Path(__file__).parents[2] / "scenarios/kinds/micrographs.yaml"
+    (picker, *_) = read_draft(file).validated().scenario.pickers
+    sweep = f"sweep={{axes: {{far: {{path: pickers.{picker}.min_distance, values: [60 Å, 300 Å]}}}}}}"
+    made = running.plan(read_draft(file, overrides=[sweep]))
+    result = running.run_sweep(made, Store(tmp_path), Here())
+    assert result.failures == ()
+    assert not (tmp_path / "images").exists()
+    for row in result.scores.to_pylist():
+        alone = read_draft(file, overrides=[f"pickers.{picker}.min_distance={row['far']} Å"]).validated()
+        values = run_scenario(alone.scenario, workers=1).judgements[row["picker"]].values[row["class"]]
+        assert (row["tp"], row["f1"]) == (values["tp"], values["f1"])
+
+
 SWEEPS = sorted((Path(__file__).parents[2] / "scenarios/sweeps").glob("*.yaml"))
 SMALL = {
     "dose": ("image.shape=[384, 384]", "specimen.top.lattice.count=2", "specimen.side.lattice.count=2"),
