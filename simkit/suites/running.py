@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,12 +14,12 @@ from simkit.core.errors import SimkitError
 from simkit.scenario.expectation import SuiteExpectation
 from simkit.scenario.spec import Scenario
 from simkit.suites import baseline as baselines
+from simkit.suites import checks
 from simkit.suites.evidence import Evidence, collect
 from simkit.suites.fingerprint import fingerprint
-from simkit.suites.noninferiority import Gain, Vectors, not_worse, paired, proven_worse, unpaired
+from simkit.suites.noninferiority import Vectors
 from simkit.suites.outcome import Check, Outcome
 from simkit.suites.spec import LoadedSuite
-from simkit.suites.theory import Account, predict
 from simkit.sweeps.completion import Case, Manner, complete, failures
 from simkit.sweeps.executors import Executor, Here
 from simkit.sweeps.store import Store
@@ -85,19 +85,19 @@ class Bench:
         """Return what comes of one expectation."""
         expectation = self.suite.suite.cases[case].expect[number]
         try:
-            checks = tuple(self._checks(case, expectation, 0))
-            if self.fresh is not None and not all(check.passed for check in checks):
+            found = tuple(self._checks(case, expectation, 0))
+            if self.fresh is not None and not all(check.passed for check in found):
                 again = tuple(self._checks(case, expectation, CONFIRMATION))
-                checks = again if all(check.passed for check in again) else (*checks, *again)
+                found = again if all(check.passed for check in again) else (*found, *again)
         except SimkitError as error:
-            checks = (Check("error", str(error), False),)
+            found = (Check("error", str(error), False),)
         return Outcome(
             suite=self.suite.name,
             case=case,
             expectation=expectation.name,
             file=str(self.suite.path),
             line=self.suite.line(case, number),
-            checks=checks,
+            checks=found,
             reproduce=self.command(case),
             table=self._table(case, str(expectation.picker)) if (case, 0) in self._done else {},
         )
@@ -152,11 +152,10 @@ class Bench:
 
     def _checks(self, case: str, expectation: SuiteExpectation, stage: int) -> Iterator[Check]:
         evidence = self.evidence(case, stage)
-        parts: list[tuple[bool, Callable[..., Check]]] = [
-            (expectation.absolute, _limits),
-            (expectation.sigmas is not None, _theory),
-        ]
-        yield from (check(evidence, expectation) for stated, check in parts if stated)
+        if expectation.absolute:
+            yield checks.limits(evidence, expectation)
+        if expectation.sigmas is not None:
+            yield checks.theory(evidence, expectation)
         if expectation.baseline is not None or expectation.run_time is not None:
             yield from self._compared(case, expectation, evidence)
 
@@ -167,8 +166,7 @@ class Bench:
         if kept is None or picker not in kept.pickers:
             yield Check("baseline", self._missing(file, picker), False)
             return
-        old = kept.pickers[picker]
-        deed = evidence.deeds[picker]
+        old, deed = kept.pickers[picker], evidence.deeds[picker]
         if self.fresh is None and (
             kept.micrographs != evidence.case.keys.micrographs
             or old.truths != tuple(int(n) for n in deed.vectors.truths)
@@ -176,26 +174,17 @@ class Bench:
             yield Check("baseline", f"{file} is of other micrographs; {self._accepting}", False)
             return
         if expectation.baseline is not None:
-            margin = expectation.baseline.margin.value
-            compare, holds = (paired, not_worse) if self.fresh is None else (unpaired, _not_proven_worse)
-            gain = compare(expectation.metric, deed.vectors, old.vectors)
-            alpha = self.suite.alpha if self.fresh is None else math.sqrt(self.suite.alpha)
-            if gain is None:
-                yield Check("baseline", f"{expectation.metric} does not exist", False)
-            else:
-                low, high = gain.limits(alpha)
-                text = (
-                    f"{gain.new:.4g}, baseline {gain.old:.4g}: gain {gain.gain:+.4g} "
-                    f"[{low:+.4g}, {high:+.4g}], margin {margin:g}, alpha {alpha:.2g}"
-                )
-                yield Check("baseline", text, holds(gain, margin=margin, alpha=alpha), value=gain.new)
-        if expectation.run_time is not None:
-            ratio = deed.seconds / old.seconds if old.seconds > 0 else 1.0
-            slow = ratio > expectation.run_time.at_most_ratio
-            limit = expectation.run_time.at_most_ratio
-            yield Check(
-                "run_time", f"{ratio:.3g} times the baseline's, at most {limit:g}", True, warning=slow
+            yield checks.against_baseline(
+                expectation.metric,
+                deed.vectors,
+                old.vectors,
+                margin=expectation.baseline.margin.value,
+                # A failure on fresh micrographs has to happen twice.
+                alpha=self.suite.alpha if self.fresh is None else math.sqrt(self.suite.alpha),
+                same=self.fresh is None,
             )
+        if expectation.run_time is not None:
+            yield checks.run_time(expectation.run_time, deed.seconds, old.seconds)
 
     def _missing(self, file: Path, picker: str) -> str:
         return f"there is no baseline of {picker} in {file}; {self._accepting}"
@@ -215,44 +204,3 @@ def kept_vectors(suite: LoadedSuite, case: str, picker: str) -> Vectors | None:
     file = baselines.folder_of(suite) / f"{case}.yaml"
     kept = baselines.read(file).pickers.get(picker) if file.is_file() else None
     return None if kept is None else kept.vectors
-
-
-def _not_proven_worse(gain: Gain, *, margin: float, alpha: float) -> bool:
-    return not proven_worse(gain, margin=margin, alpha=alpha)
-
-
-def _value(evidence: Evidence, expectation: SuiteExpectation) -> float | None:
-    value: float | None = evidence.record["pickers"][expectation.picker][expectation.class_][
-        expectation.metric
-    ]
-    return value
-
-
-def _limits(evidence: Evidence, expectation: SuiteExpectation) -> Check:
-    value = _value(evidence, expectation)
-    of = evidence.record["intervals"][expectation.picker].get(expectation.class_, {})
-    ends = of.get(expectation.metric)
-    shown = "does not exist" if value is None else f"{value:.4g}"
-    shown += f" [{ends[0]:.4g}, {ends[1]:.4g}]" if ends else ""
-    asked = ", ".join(
-        f"{field.replace('_', ' ')} {' to '.join(str(b.written) for b in bounds)}"
-        for field, bounds in expectation.limits_by_field.items()
-        if field != "baseline"
-    )
-    return Check("limits", f"{shown}; {asked}", expectation.holds(value), value=value)
-
-
-def _theory(evidence: Evidence, expectation: SuiteExpectation) -> Check:
-    picker, sigmas = str(expectation.picker), expectation.sigmas or 0.0
-    ceiling = (evidence.record["ceiling"] or {}).get("at_equal_false_picks", {})
-    account = Account(
-        values=evidence.record["pickers"][picker][expectation.class_],
-        ceiling=ceiling.get(expectation.class_),
-        expected_false=evidence.deeds[picker].expected_false,
-        dims=evidence.case.scenario.image.ndim,
-    )
-    value, told = _value(evidence, expectation), predict(expectation.metric, account, sigmas)
-    if value is None or told is None:
-        return Check("theory", f"{expectation.metric} or its theory does not exist here", False, value=value)
-    text = f"{value:.4g}; {told.why} {told.value:.4g} [{told.low:.4g}, {told.high:.4g}] at {sigmas:g} σ"
-    return Check("theory", text, told.low <= value <= told.high, value=value)
