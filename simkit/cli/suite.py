@@ -24,6 +24,11 @@ Expression = Annotated[
 ]
 StoreFolder = Annotated[Path, typer.Option("--store", metavar="DIR", help="Where results are kept.")]
 STORE = Path(".simkit/store")
+ReportFolder = Annotated[
+    Path,
+    typer.Option("--report-dir", metavar="DIR", help="Where a case that failed leaves its HTML page."),
+]
+REPORTS = Path(".simkit/reports")
 
 
 @suite.command()
@@ -46,6 +51,7 @@ def run(
             "--fresh", min=0, metavar="SEED", help="Other micrographs; a failure is confirmed by yet others."
         ),
     ] = None,
+    report_dir: ReportFolder = REPORTS,
     store: StoreFolder = STORE,
     debug: Debug = False,
 ) -> None:
@@ -68,7 +74,7 @@ def run(
     unused: list[str] = []
     with executor(workers or os.cpu_count() or 1) as who:
         for loaded in [load_suite(file, overrides=overrides or ()) for file in files_of(files)]:
-            outcomes += Bench(loaded, store, who, fresh).run(_chosen(loaded, expression))
+            outcomes += Bench(loaded, store, who, fresh, report_dir).run(_chosen(loaded, expression))
             unused += baseline.unused(loaded)
             note(f"{loaded.path}: {loaded.budget}")
     typer.echo(_told(outcomes, unused))

@@ -37,6 +37,28 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """A metric of the picker in a case.
+
+    Attributes
+    ----------
+    value : float
+        What it came to.
+    interval : tuple of float or None
+        95 % limits of that.
+    baseline : float or None
+        What it came to in the accepted baseline.
+    unit : str
+        Of all of these; "" for pure numbers.
+    """
+
+    value: float
+    interval: tuple[float, float] | None = None
+    baseline: float | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What came of one expectation of one case.
 
@@ -51,7 +73,9 @@ class Outcome:
     reproduce : str
         The command that runs the case alone.
     table : mapping
-        Metric → value of the picker, blind to class.
+        Metric → what the picker came to, of the class that is judged.
+    report : str
+        Path of the case's page, or why there is none; "" where nobody asked for it.
     """
 
     suite: str
@@ -61,7 +85,8 @@ class Outcome:
     line: int
     checks: tuple[Check, ...]
     reproduce: str
-    table: Mapping[str, float | None] = field(default_factory=dict)
+    table: Mapping[str, Measured] = field(default_factory=dict)
+    report: str = ""
 
     @property
     def passed(self) -> bool:
@@ -87,9 +112,33 @@ class Outcome:
         """What a person needs who sees it fail."""
         lines = [f"{self.file}:{self.line}: {self.case}: {self.expectation} {self.status}"]
         lines += [f"  {'ok  ' if c.passed else 'FAIL'} {c.kind}: {c.text}" for c in self.checks]
-        shown = [f"{name} {self.table[name]:.4g}" for name in SHOWN if self.table.get(name) is not None]
-        lines += [f"  {', '.join(shown)}"] if shown else []
+        lines += [f"  {line}" for line in _tabulated({n: self.table[n] for n in SHOWN if n in self.table})]
+        lines += [f"  report: {self.report}"] if self.report else []
         return "\n".join([*lines, f"  again: {self.reproduce}"])
+
+
+def _tabulated(table: Mapping[str, Measured]) -> list[str]:
+    """Return metrics as lines of aligned columns; a column that nothing stands in is left out."""
+    rows = [("", "value", "95 % interval", "baseline")]
+    rows += [
+        (name, _number(m.value, m.unit), _interval(m.interval), _number(m.baseline, m.unit))
+        for name, m in table.items()
+    ]
+    columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
+    widths = [max(map(len, column)) for column in columns]
+    cells = zip(*columns, strict=True)
+    return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+def _number(value: float | None, unit: str) -> str:
+    if value is None:
+        return ""
+    text = str(value) if isinstance(value, int) else f"{value:.4g}"
+    return f"{text} {unit}" if unit else text
+
+
+def _interval(ends: tuple[float, float] | None) -> str:
+    return f"[{ends[0]:.4g}, {ends[1]:.4g}]" if ends else ""
 
 
 def exit_code(outcomes: Sequence[Outcome], unused: Sequence[str] = ()) -> int:

@@ -29,6 +29,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         help="other micrographs; a failure is confirmed by yet others",
     )
+    group.addoption(
+        "--simkit-report-dir",
+        metavar="DIR",
+        help="where a case that failed leaves its HTML page; .simkit/reports under the root by default",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,56 +49,81 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 
 class FailedExpectationError(Exception):
-    """An expectation does not hold; the text is its whole story."""
+    """An expectation does not hold, or could not be judged; the text is its whole story."""
 
 
 class SuiteFile(pytest.File):
     """One suite."""
 
-    def collect(self) -> Iterator[pytest.Item]:
-        """Yield an item for each case and expectation, and one for each baseline that nobody uses."""
+    def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
+        """Yield its cases, and an item for each baseline that nobody uses."""
         from simkit.core.errors import SimkitError
         from simkit.suites import baseline
-        from simkit.suites.running import STORE, Bench
+        from simkit.suites.running import REPORTS, STORE, Bench
         from simkit.suites.spec import load_suite
 
-        store = self.config.getoption("--simkit-store")
-        folder = Path(store) if store else self.config.rootpath / STORE
         try:
             suite = load_suite(self.path)
             unused = baseline.unused(suite)
         except SimkitError as error:
             raise self.CollectError(str(error)) from None
-        bench = Bench(suite, folder, fresh=self.config.getoption("--simkit-fresh"))
-        for case, number, expectation in suite.expectations():
-            item = ExpectationItem.from_parent(
-                self, name=f"{case}::{expectation.name}", bench=bench, case=case, number=number
-            )
-            for marker in suite.suite.cases[case].markers:
-                item.add_marker(marker)
-            # Under `--dist loadgroup` one worker has all of a case.
-            item.add_marker(pytest.mark.xdist_group(f"{self.path}::{case}"))
-            yield item
+        bench = Bench(
+            suite,
+            self._folder("--simkit-store", STORE),
+            fresh=self.config.getoption("--simkit-fresh"),
+            reports=self._folder("--simkit-report-dir", REPORTS),
+        )
+        for case in suite.suite.cases:
+            yield CaseCollector.from_parent(self, name=case, bench=bench)
         for text in unused:
             yield UnusedBaselineItem.from_parent(self, name="baselines::unused", text=text)
+
+    def _folder(self, option: str, default: Path) -> Path:
+        """Return a folder, by default one under the root, wherever pytest was started."""
+        given = self.config.getoption(option)
+        return Path(given).absolute() if given else self.config.rootpath / default
+
+
+class CaseCollector(pytest.Collector):
+    """One case, so that ``suite.simkit.yaml::case`` names all that is expected of it."""
+
+    def __init__(self, *, bench: Bench, **named: Any) -> None:
+        super().__init__(**named)
+        self._bench = bench
+        for marker in bench.suite.suite.cases[self.name].markers:
+            self.add_marker(marker)
+        # Under `--dist loadgroup` one worker has all of a case.
+        self.add_marker(pytest.mark.xdist_group(f"{self.path}::{self.name}"))
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Yield an item for each expectation."""
+        for number, label in enumerate(self._bench.labels(self.name)):
+            yield ExpectationItem.from_parent(self, name=label, bench=self._bench, number=number)
 
 
 class ExpectationItem(pytest.Item):
     """One expectation of one case."""
 
-    def __init__(self, *, bench: Bench, case: str, number: int, **named: Any) -> None:
+    def __init__(self, *, bench: Bench, number: int, **named: Any) -> None:
         super().__init__(**named)
-        self._bench, self._case, self._number = bench, case, number
+        self._bench, self._number = bench, number
+
+    def setup(self) -> None:
+        """Run the case, if no other expectation did; one that broke is an error, not a failure."""
+        self._outcome = self._bench.outcome(self._case, self._number)
+        if self._outcome.status == "error":
+            raise FailedExpectationError(self._outcome.story)
 
     def runtest(self) -> None:
-        """Judge the expectation; its case is run by whichever of them comes first."""
-        outcome = self._bench.outcome(self._case, self._number)
+        """Tell what came of the expectation."""
+        outcome = self._outcome
         self.user_properties += [(check.kind, check.text) for check in outcome.checks]
         if not outcome.passed:
+            self.user_properties.append(("report", outcome.report))
             raise FailedExpectationError(outcome.story)
         for check in outcome.checks:
             if check.warning:
-                self.warn(pytest.PytestWarning(f"{self.name}: {check.text}"))
+                self.warn(pytest.PytestWarning(f"{self._case}: {self.name}: {check.text}"))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show what a person needs, not a traceback of simkit."""
@@ -103,7 +133,12 @@ class ExpectationItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Return where the expectation is written."""
-        return self.path, self._bench.suite.line(self._case, self._number) - 1, self.name
+        line = self._bench.suite.line(self._case, self._number) - 1
+        return self.path, line, f"{self._case}::{self.name}"
+
+    @property
+    def _case(self) -> str:
+        return str(self.parent.name) if self.parent else ""
 
 
 class UnusedBaselineItem(pytest.Item):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,8 @@ from simkit.suites import baseline as baselines
 from simkit.suites import checks
 from simkit.suites.evidence import Evidence, collect
 from simkit.suites.fingerprint import fingerprint
-from simkit.suites.noninferiority import Vectors
-from simkit.suites.outcome import Check, Outcome
+from simkit.suites.noninferiority import MEASURES, Vectors
+from simkit.suites.outcome import Check, Measured, Outcome
 from simkit.suites.spec import LoadedSuite
 from simkit.sweeps.completion import Case, Manner, complete, failures
 from simkit.sweeps.executors import Executor, Here
@@ -26,6 +26,9 @@ from simkit.sweeps.store import Store
 
 STORE = Path(".simkit/store")
 """Where results are kept by default."""
+
+REPORTS = Path(".simkit/reports")
+"""Where the pages of failed cases are written by default."""
 
 CONFIRMATION = 1
 """Added to what fresh seeds are drawn from, for the micrographs that confirm a failure."""
@@ -51,13 +54,17 @@ class Bench:
         Who does the work.
     fresh : int or None
         Draws other micrographs than the suite's own; a failure then counts if yet others confirm it.
+    reports : Path or None
+        Where the page of a case that failed is written, as ``<suite>/<case>/report.html``; None for no pages.
     """
 
     suite: LoadedSuite
     folder: Path = STORE
     executor: Executor = field(default_factory=Here)
     fresh: int | None = None
+    reports: Path | None = None
     _done: dict[tuple[str, int], Evidence] = field(default_factory=dict)
+    _reported: dict[str, str] = field(default_factory=dict)
     _store: Store | None = None
 
     @property
@@ -73,6 +80,12 @@ class Bench:
         """Where baselines are proposed."""
         return self.folder / "proposed" / self.suite.name
 
+    def labels(self, case: str) -> list[str]:
+        """Return what the expectations of a case are called, one of a name that is taken with a number."""
+        names = [expectation.name for expectation in self.suite.suite.cases[case].expect]
+        before = [names[:i].count(name) for i, name in enumerate(names)]
+        return [f"{name}#{n + 1}" if n else name for name, n in zip(names, before, strict=True)]
+
     def run(self, chosen: Sequence[tuple[str, int]]) -> list[Outcome]:
         """Return the outcomes of expectations, in their order."""
         cases = list(dict.fromkeys(case for case, _ in chosen))
@@ -82,7 +95,27 @@ class Bench:
         return [self.outcome(case, number) for case, number in chosen]
 
     def outcome(self, case: str, number: int) -> Outcome:
-        """Return what comes of one expectation."""
+        """Return what comes of one expectation; of a failure with the report of its case."""
+        outcome = self._judged(case, number)
+        return replace(outcome, report=self.report(case)) if outcome.status == "failed" else outcome
+
+    def report(self, case: str) -> str:
+        """Return where the report of a case is, made if it was not; "" where none is wanted."""
+        if self.reports is None:
+            return ""
+        if case not in self._reported:
+            from simkit.suites.case_report import write_case  # loads matplotlib, which no success needs
+
+            outcomes = [self._judged(case, i) for i in range(len(self.suite.suite.cases[case].expect))]
+            folder = self.reports / self.suite.name / case
+            try:
+                page = write_case(self._scenario(case, 0), outcomes, folder, workers=self.executor.workers)
+                self._reported[case] = str(shown(page))
+            except Exception as error:  # whatever it is, it must not hide why the case failed
+                self._reported[case] = f"could not be made: {error}"
+        return self._reported[case]
+
+    def _judged(self, case: str, number: int) -> Outcome:
         expectation = self.suite.suite.cases[case].expect[number]
         try:
             found = tuple(self._checks(case, expectation, 0))
@@ -94,17 +127,17 @@ class Bench:
         return Outcome(
             suite=self.suite.name,
             case=case,
-            expectation=expectation.name,
-            file=str(self.suite.path),
+            expectation=self.labels(case)[number],
+            file=str(shown(self.suite.path)),
             line=self.suite.line(case, number),
             checks=found,
             reproduce=self.command(case),
-            table=self._table(case, str(expectation.picker)) if (case, 0) in self._done else {},
+            table=self._table(case, expectation) if (case, 0) in self._done else {},
         )
 
     def command(self, case: str) -> str:
         """Return the command that runs a case alone."""
-        words = ["simkit", "suite", "run", str(self.suite.path), "-k", case]
+        words = ["simkit", "suite", "run", str(shown(self.suite.path)), "-k", case]
         for override in self.suite.overrides:
             words += ["--set", override]
         return shlex.join([*words, *([] if self.fresh is None else ["--fresh", str(self.fresh)])])
@@ -171,7 +204,7 @@ class Bench:
             kept.micrographs != evidence.case.keys.micrographs
             or old.truths != tuple(int(n) for n in deed.vectors.truths)
         ):
-            yield Check("baseline", f"{file} is of other micrographs; {self._accepting}", False)
+            yield Check("baseline", f"{shown(file)} is of other micrographs; {self._accepting}", False)
             return
         if expectation.baseline is not None:
             yield checks.against_baseline(
@@ -187,16 +220,35 @@ class Bench:
             yield checks.run_time(expectation.run_time, deed.seconds, old.seconds)
 
     def _missing(self, file: Path, picker: str) -> str:
-        return f"there is no baseline of {picker} in {file}; {self._accepting}"
+        return f"there is no baseline of {picker} in {shown(file)}; {self._accepting}"
 
     @property
     def _accepting(self) -> str:
-        command = f'`simkit suite accept --reason "…" {self.suite.path}`'
+        command = f'`simkit suite accept --reason "…" {shown(self.suite.path)}`'
         return f"if all is well, {command} makes this run the baseline"
 
-    def _table(self, case: str, picker: str) -> dict[str, float | None]:
-        values = self._done[case, 0].record["pickers"][picker]["all"]
-        return {name: value for name, value in values.items() if value is not None}
+    def _table(self, case: str, expectation: SuiteExpectation) -> dict[str, Measured]:
+        picker, class_ = str(expectation.picker), expectation.class_
+        record = self._done[case, 0].record
+        intervals = record["intervals"][picker].get(class_, {})
+        # A baseline is blind to class.
+        old = kept_vectors(self.suite, case, picker) if class_ == "all" else None
+        before = {name: measure.value(old) for name, measure in MEASURES.items()} if old else {}
+        score = self.suite.scenarios[case].score
+        units = {name: unit for m in (score.used_metrics if score else ()) for name, unit in m.units.items()}
+        return {
+            name: Measured(value, intervals.get(name), before.get(name), units.get(name, ""))
+            for name, value in record["pickers"][picker][class_].items()
+            if value is not None
+        }
+
+
+def shown(path: Path) -> Path:
+    """Return a path as one types it here: relative where it lies under the working folder."""
+    try:
+        return path.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return path
 
 
 def kept_vectors(suite: LoadedSuite, case: str, picker: str) -> Vectors | None:
