@@ -48,10 +48,6 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return None
 
 
-class FailedExpectationError(Exception):
-    """An expectation does not hold, or could not be judged; the text is its whole story."""
-
-
 class SuiteFile(pytest.File):
     """One suite."""
 
@@ -75,8 +71,8 @@ class SuiteFile(pytest.File):
         )
         for case in suite.suite.cases:
             yield CaseCollector.from_parent(self, name=case, bench=bench)
-        for text in unused:
-            yield UnusedBaselineItem.from_parent(self, name="baselines::unused", text=text)
+        for number, text in enumerate(unused, 1):
+            yield UnusedBaselineItem.from_parent(self, name=f"unused-baseline-{number}", text=text)
 
     def _folder(self, option: str, default: Path) -> Path:
         """Return a folder, by default one under the root, wherever pytest was started."""
@@ -92,7 +88,7 @@ class CaseCollector(pytest.Collector):
         self._bench = bench
         for marker in bench.suite.suite.cases[self.name].markers:
             self.add_marker(marker)
-        # Under `--dist loadgroup` one worker has all of a case.
+        # Under `--dist loadgroup` one worker has all of a case; under `loadscope` its name alone does that.
         self.add_marker(pytest.mark.xdist_group(f"{self.path}::{self.name}"))
 
     def collect(self) -> Iterator[pytest.Item]:
@@ -112,7 +108,7 @@ class ExpectationItem(pytest.Item):
         """Run the case, if no other expectation did; one that broke is an error, not a failure."""
         self._outcome = self._bench.outcome(self._case, self._number)
         if self._outcome.status == "error":
-            raise FailedExpectationError(self._outcome.story)
+            pytest.fail(self._outcome.story, pytrace=False)
 
     def runtest(self) -> None:
         """Tell what came of the expectation."""
@@ -120,21 +116,16 @@ class ExpectationItem(pytest.Item):
         self.user_properties += [(check.kind, check.text) for check in outcome.checks]
         if not outcome.passed:
             self.user_properties.append(("report", outcome.report))
-            raise FailedExpectationError(outcome.story)
+            pytest.fail(outcome.story, pytrace=False)
         for check in outcome.checks:
             if check.warning:
                 self.warn(pytest.PytestWarning(f"{self._case}: {self.name}: {check.text}"))
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Show what a person needs, not a traceback of simkit."""
-        if isinstance(excinfo.value, FailedExpectationError):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo, style)
-
     def reportinfo(self) -> tuple[Path, int, str]:
         """Return where the expectation is written."""
         line = self._bench.suite.line(self._case, self._number) - 1
-        return self.path, line, f"{self._case}::{self.name}"
+        # pytest replaces dots in what ends a node's id where it shows it, and the id then selects nothing.
+        return self.path, line, f"{self._case}: {self.name}"
 
     @property
     def _case(self) -> str:
@@ -150,11 +141,7 @@ class UnusedBaselineItem(pytest.Item):
 
     def runtest(self) -> None:
         """Fail."""
-        raise FailedExpectationError(self._text)
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Say which."""
-        return str(excinfo.value)
+        pytest.fail(self._text, pytrace=False)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Return the suite."""

@@ -21,6 +21,7 @@ from simkit.suites.noninferiority import MEASURES, Vectors
 from simkit.suites.outcome import Check, Measured, Outcome
 from simkit.suites.spec import LoadedSuite
 from simkit.sweeps.completion import Case, Manner, complete, failures
+from simkit.sweeps.errand import Failure
 from simkit.sweeps.executors import Executor, Here
 from simkit.sweeps.store import Store
 
@@ -64,6 +65,7 @@ class Bench:
     fresh: int | None = None
     reports: Path | None = None
     _done: dict[tuple[str, int], Evidence] = field(default_factory=dict)
+    _broken: dict[tuple[str, int], CaseFailedError] = field(default_factory=dict)
     _reported: dict[str, str] = field(default_factory=dict)
     _store: Store | None = None
 
@@ -143,20 +145,23 @@ class Bench:
         return shlex.join([*words, *([] if self.fresh is None else ["--fresh", str(self.fresh)])])
 
     def evidence(self, case: str, stage: int = 0) -> Evidence:
-        """Return what the pickers of a case did, run if it was not.
+        """Return what the pickers of a case did, run if it was not; what broke once is not tried again.
 
         Raises
         ------
         CaseFailedError
             If it could not be run.
         """
+        if (case, stage) in self._broken:
+            raise self._broken[case, stage]
         if (case, stage) not in self._done:
             cell = self._case(case, stage)
             complete([cell], self.store, self.executor, manner=Manner(images=False, rerun_failed=True))
             found = collect(cell, self.store)
             if found is None:
-                why = "; ".join(f"{f.what}: {f.message}" for f in failures(cell, self.store))
-                raise CaseFailedError(why or "no scores came of it")
+                why = _told(failures(cell, self.store)) or "no scores came of it"
+                self._broken[case, stage] = CaseFailedError(why)
+                raise self._broken[case, stage]
             self._done[case, stage] = found
             if self.fresh is None and case in baselines.needed(self.suite):
                 baselines.write(self.proposed / f"{case}.yaml", self._proposal(case, found))
@@ -241,6 +246,15 @@ class Bench:
             for name, value in record["pickers"][picker][class_].items()
             if value is not None
         }
+
+
+def _told(failed: Sequence[Failure]) -> str:
+    """Return what failed and why, each reason once."""
+    places: dict[str, list[str]] = {}
+    for failure in failed:
+        places.setdefault(failure.message, []).append(failure.what)
+    more = {why: f" and {len(what) - 1} more" if len(what) > 1 else "" for why, what in places.items()}
+    return "; ".join(f"{what[0]}{more[why]}: {why}" for why, what in places.items())
 
 
 def shown(path: Path) -> Path:
