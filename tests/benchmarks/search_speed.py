@@ -41,6 +41,9 @@ TIMED_ANGLES = 3
 PYTME_VIEWS = 24
 """Views that pyTME is timed on: it takes long to begin, and little for each."""
 
+PYTME_PROCESSES = (1, 2)
+"""It has no threads, and shares angles out among processes of its own: the second is for the second core."""
+
 HIT = 10.0
 SMALL = 1024
 """Edge of the image in which peers search all views."""
@@ -139,8 +142,10 @@ def peer_picks(best: np.ndarray, count: int, box: int) -> np.ndarray:
     return places[kept] + box // 2
 
 
-def pytme_search(image: np.ndarray, template: np.ndarray, angles: np.ndarray) -> Callable[[], object]:
-    """Search one template at some angles with pyTME's fast local correlation, on one process."""
+def pytme_search(
+    image: np.ndarray, template: np.ndarray, angles: np.ndarray, processes: int
+) -> Callable[[], object]:
+    """Search one template at some angles with pyTME's fast local correlation, angles shared by processes."""
     matching = importlib.import_module("tme.matching_exhaustive")
     data = importlib.import_module("tme.matching_data").MatchingData
     keep = importlib.import_module("tme.analyzer").MaxScoreOverRotations
@@ -158,7 +163,7 @@ def pytme_search(image: np.ndarray, template: np.ndarray, angles: np.ndarray) ->
                 matching_setup=setup,
                 callback_class=keep,
                 callback_class_args={"score_threshold": 0.0},
-                job_schedule=(1, 1),
+                job_schedule=(1, processes),
             )
 
     return search
@@ -247,19 +252,22 @@ def main() -> None:
     floors = {f"floor: inverse FFTs of {n}²": n for n in (full, fast_length(full // 2))}
     for name, n in floors.items():
         jobs[name] = Job(inverse_transforms(n, 2, 2 * TIMED_ANGLES), share)
-    once, more = np.arange(2.0), np.arange(2.0 + PYTME_VIEWS)
+    few_views, more = np.arange(2.0), np.arange(2.0 + PYTME_VIEWS)
     pytme_share = 2 * options.angles / PYTME_VIEWS
-    if installed("tme"):
-        # What it spends once, whatever the number of views, is taken off. It runs on one processor: two are
-        # taken to halve its time, and it is spared the start of processes.
-        pytme_search(image[:512, :512], templates[1].images[0], once)()
-        jobs["pyTME, two views"] = Job(pytme_search(image, templates[1].images[0], once), pytme_share)
-        jobs["pyTME, more views"] = Job(pytme_search(image, templates[1].images[0], more), pytme_share)
+    pytme = PYTME_PROCESSES if installed("tme") else ()
+    for n in pytme:
+        for which, angles in [("few", few_views), ("more", more)]:
+            jobs[f"pyTME {n} {which}"] = Job(
+                pytme_search(image, templates[1].images[0], angles, n), pytme_share
+            )
     began = os.getloadavg()
     times = least(options.rounds, jobs)
-    if "pyTME, two views" in times:
-        two, many = times.pop("pyTME, two views"), times.pop("pyTME, more views")
-        times["pyTME FLCSphericalMask"] = (many[0] - two[0]) / 2, many[1] - two[1]
+    for n in pytme:
+        # What it spends once, whatever the number of views, is taken off: it is spared the start of processes.
+        few_took, more_took = times.pop(f"pyTME {n} few"), times.pop(f"pyTME {n} more")
+        spent = [b - a for a, b in zip(few_took, more_took, strict=True)]
+        # The processor's time of processes that stay alive is not to be had.
+        times[f"pyTME FLCSphericalMask, {n} of its processes"] = spent[0], spent[1] if n == 1 else np.nan
 
     print(
         f"{options.size}², {len(truth)} particles, 2 templates × {options.angles} angles, box {options.box};"
@@ -267,9 +275,9 @@ def main() -> None:
     print(f"least of {options.rounds} interleaved rounds on 2 threads; peers and floors: {2 * TIMED_ANGLES}")
     print(f"views, times {share:g}; load {began[0]:.1f} before, {os.getloadavg()[0]:.1f} after\n")
     base = times[next(iter(ours))]
-    print(f"{'':36}{'clock s':>10}{'ratio':>9}{'cpu s':>10}{'ratio':>9}")
+    print(f"{'':44}{'clock s':>10}{'ratio':>9}{'cpu s':>10}{'ratio':>9}")
     for name, (clock, used) in times.items():
-        print(f"{name:36}{clock:10.2f}{clock / base[0]:9.1f}{used:10.2f}{used / base[1]:9.1f}")
+        print(f"{name:44}{clock:10.2f}{clock / base[0]:9.1f}{used:10.2f}{used / base[1]:9.1f}")
 
     print(f"\n{'':36}{'F1':>8}{'MiB':>8}{f'F1 in {SMALL}²':>16}")
     small, there = micrograph(SMALL)
