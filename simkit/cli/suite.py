@@ -148,8 +148,9 @@ def calibrate(
     import os
 
     from simkit.suites.calibration import smallest_loss, tally
-    from simkit.suites.running import Bench, kept_vectors
+    from simkit.suites.running import Bench
     from simkit.suites.spec import load_suite
+    from simkit.suites.yardstick import Accepted
     from simkit.sweeps.executors import executor
 
     loaded = load_suite(file)
@@ -161,7 +162,7 @@ def calibrate(
     for case, number in chosen:
         expectation = loaded.suite.cases[case].expect[number]
         loss = None
-        old = kept_vectors(loaded, case, str(expectation.picker))
+        old = Accepted(loaded).vectors(case, str(expectation.picker))
         if expectation.baseline is not None and expectation.metric == "recall" and old is not None:
             loss = smallest_loss(
                 recall=float(old.tp.sum() / old.truths.sum()),

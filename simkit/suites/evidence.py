@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,15 +12,36 @@ import numpy.typing as npt
 from simkit.core.errors import DataError
 from simkit.core.grid import FloatArray, Grid
 from simkit.core.tables import Picks, Truth
-from simkit.engine.archive import survey
+from simkit.engine.archive import Archive, survey
 from simkit.engine.judging import judge_all
-from simkit.engine.results import Judgement, PickerRun
+from simkit.engine.micrographs import micrograph_of
+from simkit.engine.results import Judgement, Mask, PickerRun
 from simkit.engine.variants import without_particles
 from simkit.picker.base import Found
+from simkit.scenario.spec import Scenario
 from simkit.suites.noninferiority import Vectors
 from simkit.sweeps.completion import Case, scores_of
 from simkit.sweeps.store import Arrays, Store
 from simkit.sweeps.work import found_of, truth_of
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is known of the micrographs of a case.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the micrographs, in their order.
+    truth : Truth
+        All particles.
+    archive : Archive or None
+        Of real micrographs.
+    """
+
+    names: tuple[str, ...]
+    truth: Truth
+    archive: Archive | None = None
 
 
 @dataclass(frozen=True)
@@ -31,8 +52,10 @@ class Deed:
     ----------
     vectors : Vectors
         Its counts.
-    found : array of bool, shape (particles,)
-        Whether each particle was found.
+    picks : Picks
+        All of them.
+    found, missed : array of bool, shape (particles,)
+        Whether each particle was found, and whether it counts as missed; neither is what is ignored.
     false : Picks
         Picks without a particle.
     seconds : float
@@ -42,10 +65,12 @@ class Deed:
     """
 
     vectors: Vectors
-    found: npt.NDArray[np.bool_]
+    picks: Picks
+    found: Mask
+    missed: Mask
     false: Picks
-    seconds: float
-    expected_false: float | None
+    seconds: float = np.nan
+    expected_false: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,15 +83,15 @@ class Evidence:
         Its scenario.
     record : mapping
         Its scores, see `simkit.sweeps.judge.record`.
-    truth : Truth
-        All particles.
+    scene : Scene
+        What is in its micrographs.
     deeds : mapping
         Picker → what it did.
     """
 
     case: Case
     record: Mapping[str, Any]
-    truth: Truth
+    scene: Scene
     deeds: Mapping[str, Deed]
 
 
@@ -75,87 +100,90 @@ def collect(case: Case, store: Store) -> Evidence | None:
     record = scores_of(case, store)
     if record is None:
         return None
-    scenario = case.scenario
-    archive = None
-    if scenario.micrographs is not None:
-        archive = survey(scenario.micrographs, scenario.image.pixel_size)
-        archive = without_particles(archive) if scenario.null else archive
-    if archive is None:
-        seen = [truth_of(_there(store, "truth", case.keys.micrograph(n))) for n in case.numbers]
-        names, truth = [name for name, _ in seen], Truth.concat([part for _, part in seen])
-    else:
-        names, truth = list(archive.names), archive.truth
     searched = {
         picker: [_there(store, "picks", case.keys.picks(picker, n)) for n in case.numbers]
-        for picker in scenario.pickers
+        for picker in case.scenario.pickers
     }
-    runs = {picker: picker_run(Picks.concat([found_of(a)[0] for a in s])) for picker, s in searched.items()}
-    judgements, _ = judge_all(scenario, truth, names, runs, archive, details=False)
+    scene = _scene(case, store)
+    judged = judge(case.scenario, scene, {p: _picks(searches) for p, searches in searched.items()})
     deeds = {
-        picker: deed(
-            truth,
-            runs[picker].picks,
-            names,
-            judgements[picker],
-            seconds=float(np.mean([a["seconds"] for a in searches])),
-            expected_false=_total([float(a["expected_false"]) for a in searches]),
+        picker: replace(
+            deed,
+            seconds=float(np.mean([a["seconds"] for a in searched[picker]])),
+            expected_false=_total([float(a["expected_false"]) for a in searched[picker]]),
         )
-        for picker, searches in searched.items()
+        for picker, deed in judged.items()
     }
-    return Evidence(case, record, truth, deeds)
+    return Evidence(case, record, scene, deeds)
 
 
-def picker_run(picks: Picks) -> PickerRun:
+def judge(scenario: Scenario, scene: Scene, picks: Mapping[str, Picks]) -> dict[str, Deed]:
+    """Return what pickers did, by their picks alone.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Has them, and says how they are scored.
+    scene : Scene
+        What is in the micrographs.
+    picks : mapping
+        Picker → its picks in all micrographs.
+    """
+    runs = {picker: _run(table) for picker, table in picks.items()}
+    judgements, _ = judge_all(scenario, scene.truth, scene.names, runs, scene.archive, details=False)
+    return {p: _deed(scene, table, judgements[p]) for p, table in picks.items()}
+
+
+def pixels_of(case: Case, number: int, store: Store) -> FloatArray:
+    """Return a micrograph as the pickers of its case saw it: kept, read, or simulated once more."""
+    kept = store.arrays("images", case.keys.micrograph(number))
+    return micrograph_of(case.scenario, number)[2] if kept is None else kept["pixels"]
+
+
+def _run(picks: Picks) -> PickerRun:
     """Return picks as the run of a picker of which nothing else is known."""
     return PickerRun(picks, Found(Picks(), np.zeros(0), Grid((1,), 1.0), np.nan), thresholds=())
 
 
-def deed(
-    truth: Truth,
-    picks: Picks,
-    names: Sequence[str],
-    judgement: Judgement,
-    *,
-    seconds: float = np.nan,
-    expected_false: float | None = None,
-) -> Deed:
-    """Return what a picker did, micrograph by micrograph.
+def _scene(case: Case, store: Store) -> Scene:
+    scenario = case.scenario
+    if scenario.micrographs is not None:
+        archive = survey(scenario.micrographs, scenario.image.pixel_size)
+        archive = without_particles(archive) if scenario.null else archive
+        return Scene(archive.names, archive.truth, archive)
+    seen = [truth_of(_there(store, "truth", case.keys.micrograph(n))) for n in case.numbers]
+    return Scene(tuple(name for name, _ in seen), Truth.concat([part for _, part in seen]))
 
-    Parameters
-    ----------
-    truth, picks : Truth, Picks
-        Of all micrographs.
-    names : sequence of str
-        Of the micrographs.
-    judgement : Judgement
-        Of the picks.
-    seconds : float
-        Mean of a micrograph.
-    expected_false : float, optional
-        See `Deed`.
-    """
-    order = {name: i for i, name in enumerate(names)}
-    match = judgement.match
-    truths, picked = ~judgement.ignored_truth, ~judgement.ignored_picks
-    ones = np.ones(max(len(truth), len(picks)))
 
-    def per(table: Truth | Picks, rows: Any, values: FloatArray) -> FloatArray:
-        codes, texts = table.codes("micrograph")
-        numbers = np.array([order.get(text, -1) for text in texts], int)[codes][rows]
-        known = numbers >= 0
-        return np.bincount(numbers[known], weights=values[known], minlength=len(names))
+def _picks(searches: Sequence[Arrays]) -> Picks:
+    return Picks.concat([found_of(arrays)[0] for arrays in searches])
 
-    found = np.zeros(len(truth), bool)
+
+def _deed(scene: Scene, picks: Picks, judgement: Judgement) -> Deed:
+    """Count what a picker did, micrograph by micrograph."""
+    match, truths, counted = judgement.match, ~judgement.ignored_truth, ~judgement.ignored_picks
+    found, paired = np.zeros(len(scene.truth), bool), np.zeros(len(picks), bool)
     found[match.truth] = True
-    picked_up = np.zeros(len(picks), bool)
-    picked_up[match.pick] = True
+    paired[match.pick] = True
     vectors = Vectors(
-        tp=per(truth, match.truth, ones[: len(match.truth)]),
-        picks=per(picks, picked, ones[: int(picked.sum())]),
-        truths=per(truth, truths, ones[: int(truths.sum())]),
-        squares=per(truth, match.truth, match.distance**2),
+        tp=_per_micrograph(scene, scene.truth, match.truth),
+        picks=_per_micrograph(scene, picks, np.flatnonzero(counted)),
+        truths=_per_micrograph(scene, scene.truth, np.flatnonzero(truths)),
+        squares=_per_micrograph(scene, scene.truth, match.truth, match.distance**2),
     )
-    return Deed(vectors, found, picks.take(np.flatnonzero(picked & ~picked_up)), seconds, expected_false)
+    return Deed(vectors, picks, found, truths & ~found, picks.take(counted & ~paired))
+
+
+def _per_micrograph(
+    scene: Scene, table: Truth | Picks, rows: npt.NDArray[np.intp], weights: FloatArray | None = None
+) -> FloatArray:
+    """Return the sum of weights, 1 each by default, of some rows of a table in each micrograph."""
+    order = {name: i for i, name in enumerate(scene.names)}
+    codes, texts = table.codes("micrograph")
+    numbers = np.array([order.get(text, -1) for text in texts], int)[codes][rows]
+    known = numbers >= 0
+    weights = np.ones(len(numbers)) if weights is None else weights
+    return np.bincount(numbers[known], weights=weights[known], minlength=len(scene.names))
 
 
 def _total(values: Sequence[float]) -> float | None:

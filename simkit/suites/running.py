@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import functools
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,9 +17,10 @@ from simkit.suites import baseline as baselines
 from simkit.suites import checks
 from simkit.suites.evidence import Evidence, collect
 from simkit.suites.fingerprint import fingerprint
-from simkit.suites.noninferiority import MEASURES, Vectors
+from simkit.suites.noninferiority import MEASURES
 from simkit.suites.outcome import Check, Measured, Outcome
 from simkit.suites.spec import LoadedSuite
+from simkit.suites.yardstick import Accepted, Yardstick, shown
 from simkit.sweeps.completion import Case, Manner, complete, failures
 from simkit.sweeps.errand import Failure
 from simkit.sweeps.executors import Executor, Here
@@ -77,6 +78,11 @@ class Bench:
             self._store = Store((self.folder / code).absolute())
         return self._store
 
+    @functools.cached_property
+    def yardstick(self) -> Yardstick:
+        """What a value is compared with."""
+        return Accepted(self.suite, fresh=self.fresh is not None)
+
     @property
     def proposed(self) -> Path:
         """Where baselines are proposed."""
@@ -86,7 +92,7 @@ class Bench:
         """Return what the expectations of a case are called, one of a name that is taken with a number."""
         names = [expectation.name for expectation in self.suite.suite.cases[case].expect]
         before = [names[:i].count(name) for i, name in enumerate(names)]
-        return [f"{name}#{n + 1}" if n else name for name, n in zip(names, before, strict=True)]
+        return [f"{name}-{n + 1}" if n else name for name, n in zip(names, before, strict=True)]
 
     def run(self, chosen: Sequence[tuple[str, int]]) -> list[Outcome]:
         """Return the outcomes of expectations, in their order."""
@@ -194,50 +200,14 @@ class Bench:
             yield checks.limits(evidence, expectation)
         if expectation.sigmas is not None:
             yield checks.theory(evidence, expectation)
-        if expectation.baseline is not None or expectation.run_time is not None:
-            yield from self._compared(case, expectation, evidence)
-
-    def _compared(self, case: str, expectation: SuiteExpectation, evidence: Evidence) -> Iterator[Check]:
-        picker = str(expectation.picker)
-        file = baselines.folder_of(self.suite) / f"{case}.yaml"
-        kept = baselines.read(file) if file.is_file() else None
-        if kept is None or picker not in kept.pickers:
-            yield Check("baseline", self._missing(file, picker), False)
-            return
-        old, deed = kept.pickers[picker], evidence.deeds[picker]
-        if self.fresh is None and (
-            kept.micrographs != evidence.case.keys.micrographs
-            or old.truths != tuple(int(n) for n in deed.vectors.truths)
-        ):
-            yield Check("baseline", f"{shown(file)} is of other micrographs; {self._accepting}", False)
-            return
-        if expectation.baseline is not None:
-            yield checks.against_baseline(
-                expectation.metric,
-                deed.vectors,
-                old.vectors,
-                margin=expectation.baseline.margin.value,
-                # A failure on fresh micrographs has to happen twice.
-                alpha=self.suite.alpha if self.fresh is None else math.sqrt(self.suite.alpha),
-                same=self.fresh is None,
-            )
-        if expectation.run_time is not None:
-            yield checks.run_time(expectation.run_time, deed.seconds, old.seconds)
-
-    def _missing(self, file: Path, picker: str) -> str:
-        return f"there is no baseline of {picker} in {shown(file)}; {self._accepting}"
-
-    @property
-    def _accepting(self) -> str:
-        command = f'`simkit suite accept --reason "…" {shown(self.suite.path)}`'
-        return f"if all is well, {command} makes this run the baseline"
+        yield from self.yardstick.checks(case, expectation, evidence, stage)
 
     def _table(self, case: str, expectation: SuiteExpectation) -> dict[str, Measured]:
         picker, class_ = str(expectation.picker), expectation.class_
         record = self._done[case, 0].record
         intervals = record["intervals"][picker].get(class_, {})
         # A baseline is blind to class.
-        old = kept_vectors(self.suite, case, picker) if class_ == "all" else None
+        old = self.yardstick.vectors(case, picker) if class_ == "all" else None
         before = {name: measure.value(old) for name, measure in MEASURES.items()} if old else {}
         score = self.suite.scenarios[case].score
         units = {name: unit for m in (score.used_metrics if score else ()) for name, unit in m.units.items()}
@@ -255,18 +225,3 @@ def _told(failed: Sequence[Failure]) -> str:
         places.setdefault(failure.message, []).append(failure.what)
     more = {why: f" and {len(what) - 1} more" if len(what) > 1 else "" for why, what in places.items()}
     return "; ".join(f"{what[0]}{more[why]}: {why}" for why, what in places.items())
-
-
-def shown(path: Path) -> Path:
-    """Return a path as one types it here: relative where it lies under the working folder."""
-    try:
-        return path.resolve().relative_to(Path.cwd())
-    except ValueError:
-        return path
-
-
-def kept_vectors(suite: LoadedSuite, case: str, picker: str) -> Vectors | None:
-    """Return what a picker did by its accepted baseline; None where there is none."""
-    file = baselines.folder_of(suite) / f"{case}.yaml"
-    kept = baselines.read(file).pickers.get(picker) if file.is_file() else None
-    return None if kept is None else kept.vectors
