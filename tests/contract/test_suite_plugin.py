@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-pytest_plugins = ["pytester"]
+from simkit.cli.app import app
+from simkit.suites import baseline, case_report
+from simkit.suites.running import Bench
+from simkit.suites.spec import load_suite
 
-PLAIN = ("-p", "no:xdist", "-p", "no:hypothesispytest")
-"""Compiled modules cannot be loaded twice in one process, so each pytest has its own."""
+LONE = ("-p", "no:xdist", "-p", "no:hypothesispytest", "-p", "no:cacheprovider")
+"""What a pytest within pytest can do without."""
 
 SCENARIO = """\
 schema_version: 1
-replicates: 2
+replicates: 4
 image: {shape: [48, 48], pixel_size: 4 Å}
 specimen:
   dot:
@@ -22,7 +32,7 @@ specimen:
     lattice: {kind: positions, at: [[100 Å, 90 Å]]}
 noise: {film: {kind: gaussian, sd: 0.05}}
 templates: {dot: {kind: specimen, of: dot}}
-pickers: {plain: {kind: correlation, threshold: {kind: top, count: 1}}}
+pickers: {plain: {kind: correlation, threshold: {kind: fixed, value: 0.2}}}
 score: {radius: 20 Å}
 """
 
@@ -34,53 +44,201 @@ cases:
     markers: [quick]
     expect:
       - {picker: plain, metric: recall, at_least: 1}
-      - {picker: plain, metric: rmse, at_most: 0.0001 Å}
+      - {picker: plain, metric: recall, baseline: {margin: 0.1}}
+  dots:
+    scenario: dot.yaml
+    seed: 2
+    expect:
+      - {picker: plain, metric: rmse, at_most: 20 Å}
 """
+
+BLIND = ("value: 0.2", "value: 99")
+"""A threshold that no score reaches."""
+
+
+def make(folder: Path) -> Path:
+    """Write a suite whose baseline is accepted."""
+    (folder / "dot.yaml").write_text(SCENARIO)
+    (folder / "own.simkit.yaml").write_text(SUITE)
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers = quick: fast\n")
+    bench = Bench(load_suite(folder / "own.simkit.yaml"), folder / ".simkit/store")
+    bench.evidence("dot")
+    baseline.accept(bench.suite, bench.proposed, ["dot"], {"who": "me"})
+    return folder
+
+
+@dataclass(frozen=True)
+class Session:
+    code: int
+    text: str
+    folder: Path
+
+    @property
+    def cases(self) -> dict[str | None, ET.Element]:
+        return {case.get("name"): case for case in ET.parse(self.folder / "j.xml").iter("testcase")}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("made"))
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester) -> pytest.Pytester:
-    pytester.makefile(".yaml", dot=SCENARIO)
-    pytester.path.joinpath("own.simkit.yaml").write_text(SUITE)
-    pytester.makeini("[pytest]\nmarkers = quick: fast\n")
-    return pytester
+def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
-def test_each_expectation_is_a_test_and_a_failure_tells_all(project: pytest.Pytester) -> None:
-    folder = project.path / "baselines" / "own"
-    folder.mkdir(parents=True)
-    (folder / "gone.yaml").write_text("schema_version: 1\nmicrographs: x\npickers: {}\n")
-    result = project.runpytest_subprocess(
-        "-n",
-        "2",
-        "--strict-markers",
-        "-k",
-        "quick or unused",
-        "--junitxml=j.xml",
+def session(folder: Path, capfd: pytest.CaptureFixture[str], *arguments: str) -> Session:
+    code = pytest.main([*LONE, "--junitxml=j.xml", *arguments])
+    return Session(int(code), capfd.readouterr().out, folder)
+
+
+def edit(file: Path, was: str, becomes: str) -> None:
+    text = file.read_text()
+    assert was in text
+    file.write_text(text.replace(was, becomes))
+
+
+def test_a_failure_tells_all_that_its_reader_needs(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    edit(project / "dot.yaml", *BLIND)
+    seen = session(project, capfd, "-k", "recall-2")
+    assert seen.code == pytest.ExitCode.TESTS_FAILED
+    assert "own.simkit.yaml:8: dot: plain.recall-2 failed" in seen.text
+    assert "FAIL baseline: 0, baseline 1: gain -1 [-1, -1]; margin 0.1, alpha 0.01" in seen.text
+    # Four of four particles missed: Wilson's interval of 0 of 4, and the baseline beside it.
+    assert re.search(r"value +95 % interval +baseline", seen.text)
+    assert re.search(r"recall +0 +\[0, 0\.4899\] +1\n", seen.text)
+    assert "Traceback" not in seen.text
+    properties = {p.get("name"): p.get("value") for p in seen.cases["plain.recall-2"].iter("property")}
+    page = Path(str(properties["report"]))
+    assert not page.is_absolute()
+    assert f"report: {page}" in seen.text
+    text = page.read_text()
+    assert "2 of 2 expectations of the suite failed" in text
+    assert "plain.recall-2" in text
+    assert "at least 1.0" in text, (
+        "the page tells all that is expected of the case, not only what was asked for"
+    )
+    assert "<img" in text or "<image" in text
+    scenario = CliRunner().invoke(app, ["check", str(page.with_name("scenario.yaml"))])
+    assert scenario.exit_code == 0, "the scenario beside the page can be run"
+
+
+def test_the_command_of_a_failure_repeats_it(
+    project: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(project / "dot.yaml", *BLIND)
+    monkeypatch.setattr(case_report, "write_case", lambda scenario, outcomes, folder, **_: folder / "page")
+    seen = session(project, capfd, "-k", "recall-2")
+    again = shlex.split(re.findall(r"again: simkit (.*)", seen.text)[0])
+    told = CliRunner().invoke(app, [*again, "--workers", "1", "--report-dir", "pages"])
+    assert told.exit_code == 1
+    assert "own.simkit.yaml:8: dot: plain.recall-2 failed" in told.stdout
+    assert "report: pages/own/dot/page" in told.stdout
+
+
+def test_a_success_makes_no_report(
+    project: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(case_report, "write_case", lambda *_, **__: pytest.fail("nobody asked for it"))
+    assert session(project, capfd).code == pytest.ExitCode.OK
+    assert not (project / ".simkit/reports").exists()
+
+
+def test_a_report_that_cannot_be_made_hides_no_failure(
+    project: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> Path:
+        raise OSError("no space left")
+
+    edit(project / "dot.yaml", *BLIND)
+    monkeypatch.setattr(case_report, "write_case", full)
+    seen = session(project, capfd, "-k", "recall")
+    assert "plain.recall failed" in seen.text
+    assert "report: could not be made: no space left" in seen.text
+
+
+def test_a_case_that_breaks_is_an_error_told_once_a_reason(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    edit(
+        project / "dot.yaml",
+        "kind: correlation, threshold: {kind: fixed, value: 0.2}",
+        "kind: python, call: 'nowhere:pick'",
+    )
+    seen = session(project, capfd, "-k", "rmse")
+    assert seen.code == pytest.ExitCode.TESTS_FAILED
+    assert "ERROR at setup of dots: plain.rmse" in seen.text
+    assert "micrograph 0 and 3 more: pickers.plain.call: there is no package nowhere" in seen.text
+    assert "Traceback" not in seen.text
+    assert seen.cases["plain.rmse"].find("error") is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "chosen"),
+    [
+        (("-k", "dot and not dots"), ["dot::plain.recall", "dot::plain.recall-2"]),
+        (("-m", "not quick"), ["dots::plain.rmse"]),
+        (("own.simkit.yaml::dot",), ["dot::plain.recall", "dot::plain.recall-2"]),
+        (("own.simkit.yaml::dot::plain.recall-2",), ["dot::plain.recall-2"]),
+    ],
+)
+def test_what_pytest_names_it_selects(
+    project: Path, capfd: pytest.CaptureFixture[str], arguments: tuple[str, ...], chosen: list[str]
+) -> None:
+    seen = session(project, capfd, "--collect-only", "-q", "--strict-markers", *arguments)
+    assert re.findall(r"own\.simkit\.yaml::(\S+)", seen.text) == chosen
+
+
+def test_a_marker_nobody_declared_is_refused_where_all_are_to_be(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    edit(project / "own.simkit.yaml", "[quick]", "[unheard_of]")
+    seen = session(project, capfd, "--collect-only", "--strict-markers")
+    assert seen.code == pytest.ExitCode.INTERRUPTED
+    assert "'unheard_of' not found in `markers`" in seen.text
+
+
+def test_a_wrong_suite_is_told_with_its_place(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    edit(project / "own.simkit.yaml", "metric: recall, at_least", "metric: recal, at_least")
+    seen = session(project, capfd)
+    assert seen.code == pytest.ExitCode.INTERRUPTED
+    assert re.search(r"own\.simkit\.yaml:7:.*did you mean `recall`", seen.text)
+
+
+def test_xdist_gives_a_case_to_one_worker(project: Path) -> None:
+    """And shows names that can be typed again, and an unused baseline among the failures."""
+    (project / "baselines/own/gone.yaml").write_text("schema_version: 1\nmicrographs: x\npickers: {}\n")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
         "-p",
         "no:hypothesispytest",
-    )
-    result.assert_outcomes(passed=1, failed=2)
-    shown = result.stdout.str()
-    assert re.search(r"own\.simkit\.yaml:8: dot: plain\.rmse failed", shown)
-    assert "again: simkit suite run" in shown
-    assert "no case of the suite uses it" in shown
-    assert "Traceback" not in shown
-    cases = {case.get("name"): case for case in ET.parse(project.path / "j.xml").iter("testcase")}
-    assert cases["plain.rmse"].find("failure") is not None
-    assert cases["plain.recall"].find("failure") is None
+        "-v",
+        "-n",
+        "2",
+        "--dist",
+        "loadscope",
+    ]
+    done = subprocess.run([*command, "--junitxml=j.xml"], capture_output=True, text=True, check=False)
+    seen = Session(done.returncode, done.stdout, project)
+    workers = re.findall(r"\[(gw\d)\] .*PASSED own\.simkit\.yaml::dot::plain\.recall", seen.text)
+    assert len(workers) == 2
+    assert len(set(workers)) == 1
+    assert "no case of the suite uses it" in seen.text
+    failed = {name for name, case in seen.cases.items() if case.find("failure") is not None}
+    assert failed == {"unused-baseline-1"}
+    assert set(seen.cases) == {"plain.recall", "plain.recall-2", "plain.rmse", "unused-baseline-1"}
 
 
-def test_a_wrong_suite_is_told_with_its_place(project: pytest.Pytester) -> None:
-    project.path.joinpath("own.simkit.yaml").write_text(SUITE.replace("recall", "recal"))
-    wrong = project.runpytest_subprocess(*PLAIN)
-    assert wrong.ret == pytest.ExitCode.INTERRUPTED
-    wrong.stdout.fnmatch_lines(["*own.simkit.yaml:7:*did you mean `recall`*"])
-
-
-def test_a_project_without_suites_loads_nothing(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(
+def test_a_project_without_suites_loads_nothing(tmp_path: Path) -> None:
+    (tmp_path / "test_light.py").write_text(
         "import sys\n\ndef test_light():\n    assert 'simkit.suites.plugin' in sys.modules\n"
         "    assert 'numpy' not in sys.modules and 'pydantic' not in sys.modules\n"
     )
-    pytester.runpytest_subprocess(*PLAIN).assert_outcomes(passed=1)
+    command = [sys.executable, "-m", "pytest", *LONE]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "1 passed" in done.stdout, done.stdout
