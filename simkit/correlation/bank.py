@@ -30,7 +30,7 @@ class TemplateBank:
         Å.
     support : float
         Radius in Å of the particle itself, without the fringes of the optics; its double is the
-        template's diameter and it is the radius of a circular mask.
+        template's diameter.
     symmetry : str
         Cn; ψ is known modulo 360/n.
     view : View or None

@@ -7,6 +7,7 @@ as low as it ought to score high.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from scipy.spatial import KDTree
@@ -39,11 +40,15 @@ def opposite_heights(found: Scan, probes: Sequence[Probe], peaks: Sequence[Peak]
         the best view, on the search's own grid.
     """
     heights = np.zeros(len(peaks))
-    for template, probe in enumerate(probes):
+
+    def look(template: int) -> None:
         mine = [i for i, peak in enumerate(peaks) if peak.template == template]
         if mine:
             near = np.array([peaks[i].position for i in mine])
-            heights[mine] = _around(found, template, probe, near, probe.bank.diameter)
+            heights[mine] = _around(found, template, probes[template], near, probes[template].bank.diameter)
+
+    with ThreadPoolExecutor(found.workers) as pool:
+        list(pool.map(look, range(len(probes))))
     return heights
 
 

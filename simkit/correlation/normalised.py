@@ -34,6 +34,37 @@ def template_mask(
     return np.asarray(sum(squares) <= limit**2)
 
 
+def holding_radius(templates: FloatArray, lost: float) -> float | None:
+    """Return the radius of the smallest circle that holds templates, their mean under it taken away.
+
+    What is alike under all of a circle is lost with the mean: a disk in a circle of its own radius looks like
+    an empty place. With the ground around it, and with the fringes of the optics, it can be told.
+
+    Parameters
+    ----------
+    templates : array, shape (n, *box)
+        Views of one particle, the centre n // 2 of the box their own.
+    lost : float
+        Share of the energy that all views together have in the box, less their means, that may be lost.
+
+    Returns
+    -------
+    float
+        Pixels; a circle that the box cuts has what is left of it.
+    """
+    squares = sum(x**2 for x in Grid(templates.shape[1:], 1.0).offsets())
+    rings, ring = np.unique(squares, return_inverse=True)
+    count = np.bincount(ring.ravel()).cumsum()
+    energy = np.zeros(len(rings))
+    for view in templates:
+        centred = (view - view.mean()).ravel()
+        sums, powers = (np.bincount(ring.ravel(), centred**n).cumsum() for n in (1, 2))
+        energy += powers - sums**2 / count
+    enough = np.searchsorted(energy, (1 - lost) * energy[-1], side="right")
+    # Between this ring of pixels and the next, so that rounding leaves none of it out.
+    return float(np.sqrt(rings[min(enough, len(rings) - 1)] + 0.5))
+
+
 def around(mask: Mask) -> tuple[slice, ...]:
     """Return the smallest part of a box that holds a mask and has the centre n // 2 of the box as its own."""
     parts = []

@@ -9,6 +9,7 @@ other side of a dip.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -146,13 +147,13 @@ def _reduced(
 ) -> tuple[int, tuple[SteeredBank, ...], float]:
     if lost_energy == 0:
         return UNIT, tuple(SteeredBank.exact(p.kernels) for p in probes), 0.0
-    parts = [without_pedestal(p.kernels, p.mask) for p in probes]
+    with ThreadPoolExecutor(workers) as pool:
+        parts = list(pool.map(lambda p: without_pedestal(p.kernels, p.mask), probes))
     spectra = [BankSpectrum.of(particles, field.weight, workers=workers) for particles, _ in parts]
     kept = coarsest(spectra, lost_energy / 2)
-    steered = [
-        steer(*part, spectrum, kept=kept, lost_energy=lost_energy)
-        for part, spectrum in zip(parts, spectra, strict=True)
-    ]
+    steering = functools.partial(steer, kept=kept, lost_energy=lost_energy)
+    with ThreadPoolExecutor(workers) as pool:
+        steered = list(pool.map(lambda part, spectrum: steering(*part, spectrum), parts, spectra))
     return kept, tuple(bank for bank, _ in steered), max(lost for _, lost in steered)
 
 

@@ -165,13 +165,18 @@ def without_pedestal(kernels: FloatArray, mask: Mask) -> tuple[FloatArray, Float
 
     Returns
     -------
-    particles : array, shape (n_angles, *box)
+    particles : array, shape (n_angles, *box), float32
+        Precise enough for a search that loses some of their energy.
     pedestals : array, shape (n_angles,)
         Mean of every kernel on the mask's rim.
     """
     rim = mask & ~ndimage.binary_erosion(mask)
     pedestals = kernels[:, rim].mean(axis=1)
-    return kernels - np.multiply.outer(pedestals, mask), pedestals
+    particles = np.empty(kernels.shape, np.float32)
+    # One by one, which the cache holds from one step to the next.
+    for kernel, pedestal, particle in zip(kernels, pedestals, particles, strict=True):
+        np.subtract(kernel, pedestal * mask, out=particle, casting="same_kind")
+    return particles, pedestals
 
 
 def steer(

@@ -284,7 +284,9 @@ def test_steering_loses_what_it_says() -> None:
     bank = propeller_bank(47, 5)
     mask = template_mask((47, 47), "box")
     particles, pedestals = without_pedestal(bank.images, mask)
-    np.testing.assert_allclose(particles + pedestals[:, None, None] * mask, bank.images, atol=1e-15)
+    # Single precision of the largest pixel.
+    largest = np.abs(bank.images).max()
+    np.testing.assert_allclose(particles + pedestals[:, None, None] * mask, bank.images, atol=1e-7 * largest)
     spectrum = BankSpectrum.of(particles, white)
     steered, lost = steer(particles, pedestals, spectrum, kept=UNIT, lost_energy=1e-3)
     again = np.tensordot(steered.mixing[:, :-1], steered.basis, 1)
