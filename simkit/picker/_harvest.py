@@ -35,6 +35,8 @@ class Harvest:
         Lowest score of a pick.
     above : callable
         ``above(u)`` → expected number of false picks of ranks above u standard deviations.
+    misplaced : array, shape (n,), or None
+        Chance of every peak that its particle is elsewhere; None where that is unknown.
     columns : mapping
         What is known of the peaks besides.
     doubts : mapping
@@ -52,6 +54,7 @@ class Harvest:
     cut: float
     level: float
     above: Count
+    misplaced: FloatArray | None = None
     columns: Mapping[str, FloatArray] = field(default_factory=dict)
     doubts: Mapping[str, Mask] = field(default_factory=dict)
     holes: Holes | None = None

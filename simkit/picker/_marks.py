@@ -70,15 +70,21 @@ def _own(covariance: FloatArray, period: float) -> FloatArray:
 
 
 def significance(
-    scores: FloatArray, noise_sd: float, above: Callable[[float], float]
+    scores: FloatArray,
+    noise_sd: float,
+    above: Callable[[float], float],
+    misplaced: FloatArray | None = None,
 ) -> dict[str, FloatArray]:
-    """Return the columns `p_value` and `q_value`; NaN where the noise is unknown."""
+    """Return the columns `p_value` and `q_value`; NaN where the noise is unknown.
+
+    What may be `misplaced` counts in q-values; a p-value tells that a pick is no noise, not that it is right.
+    """
     if not noise_sd > 0:
         return {}
     levels, above = scores / noise_sd, functools.cache(above)
     return {
         "p_value": p_values(levels, expected_above=above),
-        "q_value": q_values(levels, expected_above=above),
+        "q_value": q_values(levels, expected_above=above, misplaced=misplaced),
     }
 
 

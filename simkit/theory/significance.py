@@ -15,9 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from simkit.core.grid import FloatArray
 from simkit.theory.random_field import LOWEST_LEVEL, level_for
+
+Indices = npt.NDArray[np.intp]
 
 
 def p_values(levels: FloatArray, *, expected_above: Callable[[float], float]) -> FloatArray:
@@ -38,12 +41,19 @@ def p_values(levels: FloatArray, *, expected_above: Callable[[float], float]) ->
     return -np.expm1(-_expected(levels, expected_above))
 
 
-def q_values(levels: FloatArray, *, expected_above: Callable[[float], float]) -> FloatArray:
+def q_values(
+    levels: FloatArray,
+    *,
+    expected_above: Callable[[float], float],
+    misplaced: FloatArray | None = None,
+) -> FloatArray:
     """Return for every pick the least false discovery rate of a list that ends below it.
 
-    With levels u₁ ≥ u₂ ≥ …, q_i = min_{j ≥ i} E(u_j) / j, at most 1: of the j picks from u_j up,
-    E(u_j) are expected to be false. It is the rule of Benjamini and Hochberg; that the whole image may
-    hold noise, though part of it holds particles, errs on the safe side.
+    With levels u₁ ≥ u₂ ≥ … and chances m_i that a particle's pick is in a wrong place,
+    q_i = min_{j ≥ i} (E(u_j) + m₁ + … + m_j) / j, at most 1: of the j picks from u_j up, E(u_j) are expected
+    to be noise and m₁ + … + m_j to be beside their particles. Without the m_i it is the rule of Benjamini
+    and Hochberg; that the whole image may hold noise, though part of it holds particles, and that what is
+    noise may be misplaced too, errs on the safe side.
 
     Parameters
     ----------
@@ -52,6 +62,8 @@ def q_values(levels: FloatArray, *, expected_above: Callable[[float], float]) ->
         noise, in any order.
     expected_above : callable
         As for `p_values`.
+    misplaced : array, shape (n,), optional
+        Chance of every peak that its particle is elsewhere, see `misplacement`; none by default.
 
     Returns
     -------
@@ -61,29 +73,42 @@ def q_values(levels: FloatArray, *, expected_above: Callable[[float], float]) ->
     levels = np.asarray(levels, float)
     order = np.argsort(-levels, kind="stable")
     rank = np.searchsorted(-levels[order], -levels[order], side="right")
-    share = _expected(levels[order], expected_above) / np.maximum(rank, 1)
+    false = _expected(levels[order], expected_above) + _up_to(order, rank, misplaced)
+    share = false / np.maximum(rank, 1)
     least = np.minimum.accumulate(share[::-1])[::-1]
     result = np.empty(len(levels))
     result[order] = np.minimum(least, 1.0)
     return result
 
 
-def accepted(levels: FloatArray, q: float, *, expected_above: Callable[[float], float]) -> int:
-    """Return how many picks have a q-value of at most q: the largest k with E(u_k) ≤ q k.
+def accepted(
+    levels: FloatArray,
+    q: float,
+    *,
+    expected_above: Callable[[float], float],
+    misplaced: FloatArray | None = None,
+) -> int:
+    """Return how many picks have a q-value of at most q: the largest k with E(u_k) + m₁ + … + m_k ≤ q k.
 
     Parameters
     ----------
-    levels, expected_above
+    levels, expected_above, misplaced
         As for `q_values`; E has to fall with the level.
     """
-    descending = -np.sort(-np.asarray(levels, float))
+    levels = np.asarray(levels, float)
+    order = np.argsort(-levels, kind="stable")
     # Of k picks E may be q k at most, so those below the level of E = q n can never be among them.
-    lowest = level_for(q * len(descending), expected_above) if len(descending) else 0.0
-    descending = descending[descending >= lowest * (1 - 1e-12)]
-    if not len(descending):
-        return 0
-    enough = _expected(descending, expected_above) <= q * np.arange(1, len(descending) + 1)
-    return int(np.flatnonzero(enough)[-1]) + 1 if enough.any() else 0
+    lowest = level_for(q * len(order), expected_above) if len(order) else 0.0
+    order = order[levels[order] >= lowest * (1 - 1e-12)]
+    rank = np.searchsorted(-levels[order], -levels[order], side="right")
+    false = _expected(levels[order], expected_above) + _up_to(order, rank, misplaced)
+    return int(rank[false <= q * rank].max(initial=0))
+
+
+def _up_to(order: Indices, rank: Indices, misplaced: FloatArray | None) -> FloatArray:
+    """Return the sum of chances in an order up to each rank."""
+    chances = np.zeros(len(order)) if misplaced is None else np.asarray(misplaced, float)[order]
+    return np.concatenate([[0.0], np.cumsum(chances)])[rank]
 
 
 def _expected(levels: FloatArray, expected_above: Callable[[float], float]) -> FloatArray:

@@ -32,11 +32,15 @@ class SearchStatistics:
     expected_above : callable
         ``expected_above(u)`` → expected number of false peaks per image above u, with u in units
         of `noise_sd`.
+    misplaced : array, shape (n,), or None
+        Chance of each peak that its particle is elsewhere, see `misplacement`; None where nobody asked or
+        nothing can be said.
     """
 
     peaks: FloatArray
     noise_sd: float
     expected_above: Callable[[float], float]
+    misplaced: FloatArray | None = None
 
 
 class Threshold(Spec):
@@ -56,6 +60,11 @@ class Threshold(Spec):
     def counting(self) -> Counting:
         """How the search is to count the false picks it expects."""
         return "measured"
+
+    @property
+    def nearness(self) -> float | None:
+        """How far (Å) a pick may be from its particle to be true; half the particle's radius if None."""
+        return None
 
     @abstractmethod
     def level(self, statistics: SearchStatistics) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field as Checked
 from pydantic import Strict
 
+from simkit.core.quantity import LENGTH, PositiveLength
 from simkit.theory.random_field import level_for
 from simkit.theory.significance import accepted
 from simkit.threshold.base import Counting, SearchStatistics, Threshold, counted
@@ -19,9 +20,10 @@ class Fdr(Threshold):
     """Cut so that on average at most a chosen share of the picks is false.
 
     The false discovery rate of Benjamini and Hochberg, over the peaks of one image: with noise expected to
-    give E(u) peaks above u, the longest list of k picks is kept with E ≤ q k at its end. An image full of
-    particles is so cut lower than an empty one, where even the best peak has to be rarer than q. It is
-    as true as the picker's own account of its noise, see `ExpectedFalsePicks`, and never
+    give E(u) peaks above u, and each peak having a chance m that it is a particle's but in a wrong place
+    (`misplacement`), the longest list of k picks is kept with E + m₁ + … + m_k ≤ q k at its end. An image
+    full of particles is so cut lower than an empty one, where even the best peak has to be rarer than q.
+    It is as true as the picker's own account of its noise, see `ExpectedFalsePicks`, and never
     falls below 1.8 standard deviations.
 
     References
@@ -35,6 +37,10 @@ class Fdr(Threshold):
     q: Share
     """Share of the picks that may be false."""
 
+    within: PositiveLength | None = None
+    """Farthest that a true pick may be from its particle; half the particle's radius by default. At a score
+    radius that is smaller, more picks are false than were counted."""
+
     calibration: Counting = "measured"
     """As for `expected_false_picks`."""
 
@@ -44,13 +50,26 @@ class Fdr(Threshold):
         return self.calibration
 
     @property
+    def nearness(self) -> float | None:
+        """See `Threshold.nearness`."""
+        return self.within
+
+    @property
     def words(self) -> str:
         """See `Threshold.words`."""
-        return f"false discovery rate, {self.q:g}{counted(self.calibration)}"
+        near = "" if self.within is None else f" within {LENGTH.write(self.within)}"
+        return f"false discovery rate, {self.q:g}{near}{counted(self.calibration)}"
 
     def level(self, statistics: SearchStatistics) -> float:
         """See `Threshold.level`."""
         sd, above = statistics.noise_sd, statistics.expected_above
         levels = statistics.peaks / sd if sd > 0 else np.empty(0)
-        picks = accepted(levels, self.q, expected_above=above)
-        return sd * level_for(self.q * max(picks, 1), above)
+        chances = None if statistics.misplaced is None else statistics.misplaced[: len(levels)]
+        picks = accepted(levels, self.q, expected_above=above, misplaced=chances)
+        order = np.argsort(-levels, kind="stable")
+        elsewhere = 0.0 if chances is None else float(chances[order[:picks]].sum())
+        level = sd * level_for(self.q * max(picks, 1) - elsewhere, above)
+        # A peak above that level but doubtful of place may be the one too many.
+        best_left = statistics.peaks[order[picks:]].max(initial=-np.inf)
+        last = statistics.peaks[order[:picks]].min(initial=np.inf)
+        return min(max(level, float(np.nextafter(best_left, np.inf))), float(last))
