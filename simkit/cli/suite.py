@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from simkit.cli.manners import Debug, Overrides, Workers, aligned, friendly, note
 
 if TYPE_CHECKING:
-    from simkit.suites.outcome import Outcome
+    from simkit.suites.change import Change
+    from simkit.suites.outcome import Outcome, Remark
+    from simkit.suites.running import Bench
     from simkit.suites.spec import LoadedSuite
 
 suite = typer.Typer(no_args_is_help=True, help="Hold pickers to what is expected of them, on every change.")
@@ -29,6 +31,13 @@ ReportFolder = Annotated[
     typer.Option("--report-dir", metavar="DIR", help="Where a case that failed leaves its HTML page."),
 ]
 REPORTS = Path(".simkit/reports")
+AGAINST = (
+    "Compare with another version of the pickers on the same micrographs, in place of stored baselines, and "
+    "tell which particles were lost and found. OTHER is an environment, /path/to/venv or its python or "
+    "simkit, that has the other version installed beside a simkit; or a command that replaces the first "
+    "words of that of a `kind: command` picker, '/opt/base/bin/mypick' or '{python} base/pick.py', or all of "
+    "them if it holds {micrographs}. A picker of which it is no other version is judged as ever."
+)
 
 
 @suite.command()
@@ -51,6 +60,9 @@ def run(
             "--fresh", min=0, metavar="SEED", help="Other micrographs; a failure is confirmed by yet others."
         ),
     ] = None,
+    other: Annotated[
+        str | None, typer.Option("--against", metavar="OTHER", help=AGAINST, show_default=False)
+    ] = None,
     report_dir: ReportFolder = REPORTS,
     store: StoreFolder = STORE,
     debug: Debug = False,
@@ -66,22 +78,32 @@ def run(
     from simkit.suites import baseline
     from simkit.suites.choosing import files_of
     from simkit.suites.outcome import as_plain, exit_code, junit, markdown
+    from simkit.suites.rival import rival_of
     from simkit.suites.running import Bench
     from simkit.suites.spec import load_suite
     from simkit.sweeps.executors import executor
 
     outcomes: list[Outcome] = []
     unused: list[str] = []
+    rival = None if other is None else rival_of(other)
+    benches: list[Bench] = []
     with executor(workers or os.cpu_count() or 1) as who:
         for loaded in [load_suite(file, overrides=overrides or ()) for file in files_of(files)]:
-            outcomes += Bench(loaded, store, who, fresh, report_dir).run(_chosen(loaded, expression))
-            unused += baseline.unused(loaded)
+            benches.append(Bench(loaded, store, who, fresh, report_dir, rival))
+            outcomes += benches[-1].run(_chosen(loaded, expression))
+            unused += baseline.unused(loaded) if rival is None else []
             note(f"{loaded.path}: {loaded.budget}")
-    typer.echo(_told(outcomes, unused))
+    changes, pages = _compared(benches, outcomes, report_dir)
+    remarks = [change.remark(pages[change.suite]) for change in changes]
+    typer.echo(_told(outcomes, unused, remarks))
+    plain: Any = as_plain(outcomes)
+    if rival is not None:
+        against = {"other": rival.name, "changes": [change.plain for change in changes], "pages": pages}
+        plain = {"outcomes": plain, "against": against}
     for file, content in (
-        (junitxml, junit(outcomes, unused)),
-        (json_file, (json.dumps(as_plain(outcomes), indent=1, ensure_ascii=False) + "\n").encode()),
-        (markdown_file, markdown(outcomes, unused).encode()),
+        (junitxml, junit(outcomes, unused, remarks)),
+        (json_file, (json.dumps(plain, indent=1, ensure_ascii=False) + "\n").encode()),
+        (markdown_file, markdown(outcomes, unused, remarks).encode()),
     ):
         if file is not None:
             write_bytes_atomic(file, content)
@@ -189,12 +211,34 @@ def _chosen(loaded: LoadedSuite, expression: str | None) -> list[tuple[str, int]
         raise typer.BadParameter(f"-k: {error}") from None
 
 
-def _told(outcomes: list[Outcome], unused: list[str]) -> str:
+def _compared(
+    benches: list[Bench], outcomes: list[Outcome], folder: Path
+) -> tuple[list[Change], dict[str, str]]:
+    """Return what another version does otherwise, and suite → the page that shows it."""
+    from simkit.suites.against_report import write_against
+
+    changes, pages = [], {}
+    for bench in benches:
+        if bench.against is not None and bench.against.changes:
+            suite = bench.suite.name
+            changes += bench.against.changes
+            of_suite = [outcome for outcome in outcomes if outcome.suite == suite]
+            page = write_against(bench.against, of_suite, folder / suite, command=bench.command())
+            pages[suite] = str(page)
+    return changes, pages
+
+
+def _told(outcomes: list[Outcome], unused: list[str], remarks: list[Remark]) -> str:
     from simkit.suites.outcome import Outcome as _Outcome
 
     rows = [["case", "expectation", "result", "found"]]
     rows += [[o.case, o.expectation, o.status, o.text] for o in outcomes]
     wrong: list[_Outcome] = [outcome for outcome in outcomes if not outcome.passed]
     parts = [aligned(rows), *(outcome.story for outcome in wrong), *unused]
+    parts += [f"{remark.case}: {remark.name}\n{_indented(remark.text)}" for remark in remarks]
     held = len(outcomes) - len(wrong)
     return "\n\n".join([*parts, f"{held} of {len(outcomes)} expectations hold"])
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())

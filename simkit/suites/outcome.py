@@ -59,6 +59,24 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """What a reader should know of a case of which nothing is demanded.
+
+    Attributes
+    ----------
+    suite, case, name : str
+        What it is about.
+    text : str
+        One or several lines.
+    """
+
+    suite: str
+    case: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What came of one expectation of one case.
 
@@ -153,25 +171,32 @@ def as_plain(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     return [{**asdict(outcome), "status": outcome.status} for outcome in outcomes]
 
 
-def markdown(outcomes: Sequence[Outcome], unused: Sequence[str] = ()) -> str:
+def markdown(outcomes: Sequence[Outcome], unused: Sequence[str] = (), remarks: Sequence[Remark] = ()) -> str:
     """Return a summary for a page of a code host; failures come with their whole story."""
     wrong = [outcome for outcome in outcomes if not outcome.passed]
     lines = [f"**simkit**: {len(outcomes) - len(wrong)} of {len(outcomes)} expectations hold", ""]
     lines += ["| case | expectation | result | found |", "|---|---|---|---|"]
     lines += [f"| {o.case} | {o.expectation} | {o.status} | {o.text.replace('|', '∣')} |" for o in outcomes]
     lines += ["", *(f"- {text}" for text in unused)]
+    for remark in remarks:
+        lines += ["", f"**{remark.case}, {remark.name}**", "", *_items(remark.text)]
     for outcome in wrong:
         lines += ["", "```", outcome.story, "```"]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def junit(outcomes: Sequence[Outcome], unused: Sequence[str] = ()) -> bytes:
+def _items(text: str) -> list[str]:
+    return [f"- {line.replace('|', '∣')}" for line in text.splitlines()]
+
+
+def junit(outcomes: Sequence[Outcome], unused: Sequence[str] = (), remarks: Sequence[Remark] = ()) -> bytes:
     """Return JUnit XML, as continuous integration reads it."""
     root = ET.Element("testsuites")
     for name in dict.fromkeys(outcome.suite for outcome in outcomes):
         members = [outcome for outcome in outcomes if outcome.suite == name]
+        said = [remark for remark in remarks if remark.suite == name]
         failed, errors = (sum(o.status == s for o in members) for s in ("failed", "error"))
-        counts = {"tests": str(len(members)), "failures": str(failed), "errors": str(errors)}
+        counts = {"tests": str(len(members) + len(said)), "failures": str(failed), "errors": str(errors)}
         suite = ET.SubElement(root, "testsuite", {"name": name, **counts})
         for o in members:
             place = {
@@ -186,6 +211,9 @@ def junit(outcomes: Sequence[Outcome], unused: Sequence[str] = ()) -> bytes:
                 ET.SubElement(case, tag, {"message": o.text}).text = o.story
             elif o.status == "warning":
                 ET.SubElement(case, "system-out").text = o.text
+        for remark in said:
+            place = {"classname": f"{name}.{remark.case}", "name": remark.name}
+            ET.SubElement(ET.SubElement(suite, "testcase", place), "system-out").text = remark.text
     for i, text in enumerate(unused):
         suite = ET.SubElement(root, "testsuite", {"name": f"baselines {i}", "tests": "1", "failures": "1"})
         case = ET.SubElement(suite, "testcase", {"classname": "baselines", "name": "unused"})

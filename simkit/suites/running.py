@@ -11,14 +11,17 @@ from pathlib import Path
 import numpy as np
 
 from simkit.core.errors import SimkitError
+from simkit.picker.command import Command
 from simkit.scenario.expectation import SuiteExpectation
 from simkit.scenario.spec import Scenario
 from simkit.suites import baseline as baselines
 from simkit.suites import checks
+from simkit.suites.against import Against
 from simkit.suites.evidence import Evidence, collect
 from simkit.suites.fingerprint import fingerprint
 from simkit.suites.noninferiority import MEASURES
 from simkit.suites.outcome import Check, Measured, Outcome
+from simkit.suites.rival import Rival
 from simkit.suites.spec import LoadedSuite
 from simkit.suites.yardstick import Accepted, Yardstick, shown
 from simkit.sweeps.completion import Case, Manner, complete, failures
@@ -58,6 +61,8 @@ class Bench:
         Draws other micrographs than the suite's own; a failure then counts if yet others confirm it.
     reports : Path or None
         Where the page of a case that failed is written, as ``<suite>/<case>/report.html``; None for no pages.
+    rival : Rival or None
+        Another version of the pickers, which stands for the accepted baselines.
     """
 
     suite: LoadedSuite
@@ -65,22 +70,30 @@ class Bench:
     executor: Executor = field(default_factory=Here)
     fresh: int | None = None
     reports: Path | None = None
+    rival: Rival | None = None
     _done: dict[tuple[str, int], Evidence] = field(default_factory=dict)
     _broken: dict[tuple[str, int], CaseFailedError] = field(default_factory=dict)
     _reported: dict[str, str] = field(default_factory=dict)
-    _store: Store | None = None
 
-    @property
+    @functools.cached_property
     def store(self) -> Store:
         """Results of the code as it is now."""
-        if self._store is None:
-            code = fingerprint(self.suite.scenarios.values())
-            self._store = Store((self.folder / code).absolute())
-        return self._store
+        return Store((self.folder / fingerprint(self.suite.scenarios.values())).absolute())
 
     @functools.cached_property
     def yardstick(self) -> Yardstick:
         """What a value is compared with."""
+        return self.against or self._accepted
+
+    @functools.cached_property
+    def against(self) -> Against | None:
+        """The comparison with another version, if one is asked for."""
+        if self.rival is None:
+            return None
+        return Against(self._accepted, self.rival, self.store, self.executor.workers)
+
+    @property
+    def _accepted(self) -> Accepted:
         return Accepted(self.suite, fresh=self.fresh is not None)
 
     @property
@@ -96,10 +109,13 @@ class Bench:
 
     def run(self, chosen: Sequence[tuple[str, int]]) -> list[Outcome]:
         """Return the outcomes of expectations, in their order."""
-        cases = list(dict.fromkeys(case for case, _ in chosen))
-        complete(
-            [self._case(case, 0) for case in cases], self.store, self.executor, manner=Manner(images=False)
-        )
+        cases = [self._case(case, 0) for case in dict.fromkeys(case for case, _ in chosen)]
+        manner = Manner(images=False)
+        if self.against is not None:
+            self.against.choose(chosen)
+            # What a program loads is not all seen, and the other is run anew as well.
+            manner = Manner(images=True, again=_commands(cases))
+        complete(cases, self.store, self.executor, manner=manner)
         return [self.outcome(case, number) for case, number in chosen]
 
     def outcome(self, case: str, number: int) -> Outcome:
@@ -143,11 +159,12 @@ class Bench:
             table=self._table(case, expectation) if (case, 0) in self._done else {},
         )
 
-    def command(self, case: str) -> str:
-        """Return the command that runs a case alone."""
-        words = ["simkit", "suite", "run", str(shown(self.suite.path)), "-k", case]
+    def command(self, case: str | None = None) -> str:
+        """Return the command that runs the suite, or a case of it alone."""
+        words = ["simkit", "suite", "run", str(shown(self.suite.path)), *(["-k", case] if case else [])]
         for override in self.suite.overrides:
             words += ["--set", override]
+        words += [] if self.rival is None else ["--against", self.rival.text]
         return shlex.join([*words, *([] if self.fresh is None else ["--fresh", str(self.fresh)])])
 
     def evidence(self, case: str, stage: int = 0) -> Evidence:
@@ -216,6 +233,11 @@ class Bench:
             for name, value in record["pickers"][picker][class_].items()
             if value is not None
         }
+
+
+def _commands(cases: Sequence[Case]) -> tuple[str, ...]:
+    """Return the pickers that are programs of others."""
+    return tuple(n for case in cases for n, p in case.scenario.pickers.items() if isinstance(p, Command))
 
 
 def _told(failed: Sequence[Failure]) -> str:
