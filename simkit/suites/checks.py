@@ -5,6 +5,7 @@ Every text says what was found; what was demanded.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from simkit.scenario.expectation import Bound, RunTime, SuiteExpectation
@@ -69,16 +70,21 @@ def against_baseline(
     gain = (paired if same else unpaired)(metric, new, old)
     if gain is None:
         return Check("baseline", f"{metric} does not exist", False)
-    low, high = gain.limits(alpha)
+    low, high = gain.limits(alpha, margin if same else 0.0)
     text = (
         f"{gain.new:.4g}, baseline {gain.old:.4g}: gain {gain.gain:+.4g} [{low:+.4g}, {high:+.4g}]; "
         f"margin {margin:g}, alpha {alpha:.2g}"
     )
-    if same:
-        held = not_worse(gain, margin=margin, alpha=alpha)
-    else:
-        held = not proven_worse(gain, margin=margin, alpha=alpha)
-    return Check("baseline", text, held, value=gain.new)
+    if not same:
+        return Check("baseline", text, not proven_worse(gain, margin=margin, alpha=alpha), value=gain.new)
+    held, hidden = not_worse(gain, margin=margin, alpha=alpha), gain.traceless(margin)
+    if hidden > alpha:
+        enough = gain.grain * math.log(1 / alpha)
+        text += (
+            f"; so few particles do not show a loss of the margin with a chance of {hidden:.2g}; "
+            f"with a margin of {enough:.2g}, or {enough / margin:.2g} times the micrographs, they would"
+        )
+    return Check("baseline", text, held, value=gain.new, warning=hidden > alpha)
 
 
 def run_time(allowed: RunTime, new: float, old: float) -> Check:

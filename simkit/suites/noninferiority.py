@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 from simkit.core.grid import FloatArray
 
@@ -46,11 +46,14 @@ class Measure:
         1 where more is better, −1 where less is.
     root : bool
         Whether it is the root of the ratio.
+    step : int
+        What the numerator loses with a particle, or gains with a false pick; 0 where it counts neither.
     """
 
     parts: Callable[[Vectors], tuple[FloatArray, FloatArray]]
     better: int = 1
     root: bool = False
+    step: int = 1
 
     def value(self, v: Vectors) -> float | None:
         """Return the pooled value; None where its denominator is 0."""
@@ -80,9 +83,9 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
         "recall": Measure(lambda v: (v.tp, v.truths)),
         "precision": Measure(lambda v: (v.tp, v.picks)),
-        "f1": Measure(lambda v: (2 * v.tp, v.picks + v.truths)),
+        "f1": Measure(lambda v: (2 * v.tp, v.picks + v.truths), step=2),
         "fp": Measure(lambda v: (v.picks - v.tp, np.full(len(v.tp), 1 / len(v.tp))), better=-1),
-        "rmse": Measure(lambda v: (v.squares, v.tp), better=-1, root=True),
+        "rmse": Measure(lambda v: (v.squares, v.tp), better=-1, root=True, step=0),
     }
 )
 """Metrics that a baseline holds."""
@@ -102,6 +105,8 @@ class Gain:
         Its standard error.
     freedom : float
         Degrees of freedom of that.
+    grain : float
+        What a single particle, or false pick, is worth; 0 of values that are no counts.
     """
 
     new: float
@@ -109,11 +114,43 @@ class Gain:
     gain: float
     error: float
     freedom: float
+    grain: float = 0.0
 
-    def limits(self, alpha: float) -> tuple[float, float]:
-        """Return the limits of the true gain, each of which it passes with a chance of at most `alpha`."""
-        reach = _quantile(alpha, self.freedom) * self.error
+    def limits(self, alpha: float, margin: float = 0.0) -> tuple[float, float]:
+        """Return the limits of the true gain, each of which it passes with a chance of at most `alpha`.
+
+        Parameters
+        ----------
+        alpha : float
+            That chance.
+        margin : float
+            A loss that is to be excluded.
+
+        Notes
+        -----
+        Who loses the margin m loses m / g particles of worth g each, one independently of another, which is
+        a number with a standard deviation of √(m / g) at most. The limits are therefore no nearer than
+        z_α √(m g) however alike the micrographs are: few losses happen to show little spread just where
+        they happen to be few, and a limit from the spread alone would let a loss of the margin pass several
+        times too often. The spread decides where losses come in clusters. With the variance that holds at
+        the margin it is a score test, as Farrington and Manning's [1]_.
+
+        References
+        ----------
+        .. [1] Farrington and Manning, Stat. Med. 9 (1990) 1447.
+        """
+        spread = _quantile(alpha, self.freedom) * self.error
+        reach = max(spread, -float(ndtri(alpha)) * math.sqrt(margin * self.grain))
         return self.gain - reach, self.gain + reach
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether no micrograph shows any difference."""
+        return self.gain == 0 and self.error == 0
+
+    def traceless(self, margin: float) -> float:
+        """Return the chance that a loss of a margin happens to hit nothing here: exp(−m / g), of Poisson."""
+        return math.exp(-margin / self.grain) if self.grain else 0.0
 
 
 def paired(metric: str, new: Vectors, old: Vectors) -> Gain | None:
@@ -138,7 +175,8 @@ def paired(metric: str, new: Vectors, old: Vectors) -> Gain | None:
     difference = measure.influence(new) - measure.influence(old)
     n = len(difference)
     error = float(np.std(difference, ddof=1) / math.sqrt(n))
-    return Gain(a, b, measure.better * (a - b), error, n - 1)
+    grain = measure.step / float(measure.parts(old)[1].sum())
+    return Gain(a, b, measure.better * (a - b), error, n - 1, grain)
 
 
 def unpaired(metric: str, new: Vectors, old: Vectors) -> Gain | None:
@@ -165,12 +203,14 @@ def unpaired(metric: str, new: Vectors, old: Vectors) -> Gain | None:
 
 
 def not_worse(gain: Gain, *, margin: float, alpha: float) -> bool:
-    """Tell whether a loss of the margin is excluded.
+    """Tell whether a loss of the margin is excluded, or nothing has changed at all.
 
-    A picker that lost as much as the margin passes with a chance of at most `alpha`; one without any loss
-    fails with the chance that its gain's error is as large as the margin leaves room for.
+    A picker that loses as much as the margin, each particle independently, passes with a chance of at most
+    `alpha`, or of `Gain.traceless` where that is more: on so few particles it may show no change, and no
+    change passes. One without any loss fails with the chance that its gain's error is as large as the margin
+    leaves room for.
     """
-    return gain.limits(alpha)[0] > -margin
+    return gain.unchanged or gain.limits(alpha, margin)[0] > -margin
 
 
 def proven_worse(gain: Gain, *, margin: float, alpha: float) -> bool:
