@@ -147,11 +147,14 @@ class Counts:
         Relative standard error.
     places : int
         Those in the neighbourhood in which only the best was a pick.
+    window : array of int, shape (n_samples, ndim)
+        Offsets of all samples of that neighbourhood.
     """
 
     density: FloatArray
     error: FloatArray
     places: int
+    window: Indices
 
 
 def picks_above(
@@ -189,7 +192,8 @@ def picks_above(
     centres, weights = _centres(field.template[counted], rng)
     mixing = field.mixing[counted]
     means = [field.around(int(c)) for c in counted[centres]]
-    window = _window(np.max([(mixing @ m).max(axis=0) for m in means], axis=0), field.shape, reach, stride)
+    near = _window(np.max([(mixing @ m).max(axis=0) for m in means], axis=0), field.shape, reach)
+    window = near[(near % stride == 0).all(axis=1)]
     bumps = [mixing @ m[:, _index(window, field.shape)] for m in means]
     middle = int(np.flatnonzero((window == 0).all(axis=1))[0])
     summit = _Summit.of(field, stride)
@@ -214,7 +218,7 @@ def picks_above(
     share = shares.reshape(len(levels), -1)
     tail = np.array([ndtr(-u / (1 + rise)) for u in levels])
     error = share.std(axis=1) / np.maximum(share.mean(axis=1), 1e-9) / np.sqrt(share.shape[1])
-    return Counts(len(counted) * tail * share.mean(axis=1), error, len(window))
+    return Counts(len(counted) * tail * share.mean(axis=1), error, len(window), near)
 
 
 def _centres(template: Indices, rng: np.random.Generator) -> tuple[Indices, FloatArray]:
@@ -287,10 +291,9 @@ def _index(places: Indices, shape: tuple[int, ...]) -> Indices:
     return np.asarray(np.ravel_multi_index(tuple(np.moveaxis(places, -1, 0)), shape, mode="wrap"))
 
 
-def _window(correlation: FloatArray, shape: tuple[int, ...], reach: float, stride: int) -> Indices:
-    """Return the offsets within reach, a stride apart, whose scores depend on that in the middle."""
+def _window(correlation: FloatArray, shape: tuple[int, ...], reach: float) -> Indices:
+    """Return the offsets within reach whose scores depend on that in the middle."""
     near = np.argwhere(correlation.reshape(shape) > LOOSE)
     n = np.array(shape)
     offsets = (near + n // 2) % n - n // 2
-    offsets = offsets[(offsets % stride == 0).all(axis=1)]
     return np.asarray(offsets[np.linalg.norm(offsets, axis=1) <= min(reach, min(shape) / 2 - 2)])

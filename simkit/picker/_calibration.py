@@ -21,6 +21,7 @@ from simkit.core import fourier
 from simkit.core.grid import ComplexArray, FloatArray, Grid
 from simkit.core.random import stream
 from simkit.correlation.clumps import ScoreField, picks_above
+from simkit.correlation.hiding import kept_free, neighbourhood, unhidden
 from simkit.correlation.peaks import Indices
 from simkit.correlation.whitening import NoiseSpectrum
 from simkit.theory.random_field import expected_maxima, level_for, spectral_moments
@@ -31,8 +32,8 @@ LOWEST = 3.25
 ABOVE = (0.0, 0.75, 2.0)
 """Steps up from there."""
 
-FULLEST = 0.98
-"""Share of places near a pick above which the picks there would be cannot be told."""
+DENSEST = 2.0
+"""Peaks of the closed form within reach of one another from which on they stand too close."""
 
 SMOOTH = 0.1
 """Squared step in units of the score's correlation length up to which angles are left out, and beyond which
@@ -122,11 +123,14 @@ class Calibration:
         Picks / peaks at each.
     errors : tuple of float
         Relative standard error of each.
+    around : float
+        Å^ndim that a pick keeps free of others, see `hiding.saturated`.
     """
 
     levels: tuple[float, ...]
     factors: tuple[float, ...]
     errors: tuple[float, ...]
+    around: float
 
     def __call__(self, u: float) -> float:
         """Return the factor at a level; beyond those measured it is that of the nearest."""
@@ -151,29 +155,6 @@ def calibrate(sought: Sequence[Views], noise: NoiseSpectrum) -> Calibration:
     """
     kind = _kind(noise, max((v.grid for v in sought), key=lambda g: max(g.shape)))
     return _measured(_Request(tuple(sought), kind))
-
-
-def neighbourhood(reach: float, ndim: int) -> float:
-    """Return the area (Å^ndim) within a reach (Å)."""
-    return 2 * reach if ndim == 1 else math.pi * reach**2
-
-
-def saturated(count: float, *, area: float, around: float) -> float:
-    """Return how many of a number of independent peaks stay if of two close ones only the better does.
-
-    A peak goes if a better one that stays is near, n = N / (1 + N V / 2A) with V the size of the
-    neighbourhood: exact in the first order, and a packing as dense as it comes out for N → ∞.
-
-    Parameters
-    ----------
-    count : float
-        N.
-    area : float
-        Of the image, Å^ndim.
-    around : float
-        V, see `neighbourhood`.
-    """
-    return count / (1 + count * around / (2 * area))
 
 
 class _Request:
@@ -253,15 +234,16 @@ def _measured(request: _Request) -> Calibration:
         for n in (1, 2)
     ]
     stride = 2 if rises[1] <= STEEPEST else 1
-    lowest = max(LOWEST, level_for(1.0, lambda u: expected(u, neighbourhood(reach, ndim))))
+    whole = neighbourhood(reach, ndim)
+    lowest = max(LOWEST, level_for(DENSEST, lambda u: expected(u, whole)))
     levels = tuple(lowest + above for above in ABOVE)
     rng = stream(0, "calibration", request.digest)
     counts = picks_above(field, levels, rise=rises[stride - 1], reach=reach / step, stride=stride, rng=rng)
     # The best of their neighbourhood, of so many that would be there if none hid another.
-    hidden = np.minimum(counts.density * counts.places, FULLEST)
-    apart = -np.log1p(-hidden) / (counts.places * (stride * step) ** ndim)
+    apart = unhidden(counts.density, counts.places) / (stride * step) ** ndim
     factors = [float(n) / expected(u, 1.0) for u, n in zip(levels, apart, strict=True)]
-    return Calibration(levels, tuple(factors), tuple(counts.error.tolist()))
+    free = kept_free(field, lowest, window=counts.window, reach=reach / step, rng=rng)
+    return Calibration(levels, tuple(factors), tuple(counts.error.tolist()), free * whole)
 
 
 def _neighbours(sought: Sequence[Views], counts: Sequence[int]) -> Indices:

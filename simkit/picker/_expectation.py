@@ -12,9 +12,10 @@ from scipy.special import ndtr
 
 from simkit.core import fourier
 from simkit.core.grid import FloatArray, Grid
+from simkit.correlation.hiding import saturated
 from simkit.correlation.refinement import Field, Probe
 from simkit.correlation.whitening import NoiseSpectrum
-from simkit.picker._calibration import Views, calibrate, neighbourhood, saturated
+from simkit.picker._calibration import Calibration, Views, calibrate
 from simkit.picker._laws import FEW_VIEWS, ScoreLaw
 from simkit.threshold.base import Counting
 
@@ -66,20 +67,19 @@ class Expectation:
         All templates.
     noise_sd : float
         Unit of the levels, in the picker's own scale; 0 if there is no noise.
-    area, around : float
-        Of the image and of a pick's neighbourhood, Å^ndim.
+    area : float
+        Of the image, Å^ndim.
     """
 
     sought: Sequence[Sought]
     noise_sd: float
     area: float
-    around: float
 
     def __call__(self, u: float) -> float:
         """Return how many false picks are expected above u `noise_sd`, counted in drawn noise."""
         score = u * self.noise_sd
         peaks = sum(self._factor(s.law.level(score)) * s.peaks_above(score) for s in self.sought)
-        return saturated(peaks, area=self.area, around=self.around)
+        return saturated(peaks, area=self.area, around=self._factor.around)
 
     def alone(self, templates: Sequence[int]) -> Expectation:
         """Return the expectation of a search for some of the templates only."""
@@ -97,7 +97,7 @@ class Expectation:
         return lambda u: float(scores * ndtr(-u))
 
     @functools.cached_property
-    def _factor(self) -> Callable[[float], float]:
+    def _factor(self) -> Calibration:
         return _measured(self.sought)
 
 
@@ -131,11 +131,10 @@ def expectation(
         for probe, law, distance, inset in zip(probes, laws, reach, insets, strict=True)
     ]
     everywhere = max(allowed * image.area, 1e-9)
-    around = neighbourhood(min(reach), image.ndim)
-    return Expectation(sought, max(law.sd for law in laws), everywhere, around)
+    return Expectation(sought, max(law.sd for law in laws), everywhere)
 
 
-def _measured(sought: Sequence[Sought]) -> Callable[[float], float]:
+def _measured(sought: Sequence[Sought]) -> Calibration:
     def divided(grid: Grid) -> FloatArray:
         return np.exp(np.mean([np.log(s.law.divided(grid)) for s in sought], axis=0))
 

@@ -11,9 +11,10 @@ from simkit.core import fourier
 from simkit.core.grid import Grid
 from simkit.core.random import stream
 from simkit.correlation.bank import TemplateBank, standardised
+from simkit.correlation.hiding import neighbourhood, saturated
 from simkit.correlation.peaks import suppress
 from simkit.picker import _calibration as calibration
-from simkit.picker._calibration import Views, calibrate, neighbourhood, saturated
+from simkit.picker._calibration import Views, calibrate
 from simkit.picker.base import Sight
 from simkit.picker.matched_filter import MatchedFilter
 from simkit.picker.ncc import Ncc
@@ -79,7 +80,7 @@ def test_picks_are_as_many_as_whole_fields_have(count, level, noise):
     counted, area = picks_counted(sought, noise, level)
     factor = calibrate([sought], noise)
     expected = factor(level) * sought.peaks_above(level, sought.moments(noise), area)
-    expected = saturated(expected, area=area, around=neighbourhood(sought.reach, 2))
+    expected = saturated(expected, area=area, around=factor.around)
     assert counted > 80
     assert (
         abs(counted - expected) < 4 * np.hypot(np.sqrt(counted), factor.errors[0] * expected) + 0.04 * counted
