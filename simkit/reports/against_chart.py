@@ -45,9 +45,9 @@ def gains_chart(contests: Sequence[Contest]) -> Illustration | None:
 
     failed = held.count(False)
     caption = (
-        "What is demanded, each in units of the loss that it may be: the dashed line is the margin, the bar "
-        "where the true gain lies. A bar that reaches the grey fails (vermillion square); one clear of it "
-        f"passes (blue dot). What lies beyond {WIDEST:g} margins is drawn at the edge."
+        "What is demanded, each in units of its margin, the loss that is allowed (dashed). A bar is where "
+        "the true gain lies: one that reaches the grey fails (vermillion square), one clear of it passes "
+        f"(blue dot). What lies beyond {WIDEST:g} margins is drawn at the edge."
     )
     alt = f"Gains of {plural(len(names), 'expectation')} in units of their margins; {failed} fail"
     size = {"width": 7.6, "height": 0.9 + 0.3 * len(names)}

@@ -57,7 +57,7 @@ def render(
         sum(len(rows) for rows in side) for side in ([c.lost for c in ordered], [c.found for c in ordered])
     )
     report = Report(
-        title=f"{suite}: new version against other",
+        title=f"{suite}: new against other",
         other=other,
         passed=not failed,
         verdict=f"{failed} of {plural(expectations, 'expectation')} failed" if failed else "Passed",

@@ -22,7 +22,7 @@ MOST_BOXES = 12
 SIDE = 200
 """Pixels of a box on the page at most."""
 
-SMOOTHING = 0.012
+SMOOTHING = 0.05
 """Standard deviation of the Gaussian that smooths a box for the eye, as a share of its side."""
 
 PARTICLE = ("a particle; a pick within its circle finds it", "circle", "white")
@@ -104,8 +104,17 @@ def easiest_first(contest: Contest, rows: Rows) -> Rows:
 
 def _of_particles(id: str, contest: Contest, rows: Rows) -> list[Box]:
     shown = easiest_first(contest, rows)[:MOST_BOXES]
-    named = [(contest.ids[row], str(contest.truth["class"][row]), contest.truth.take([row])) for row in shown]
-    return [_box(id, contest, *one) for one in named]
+    return [
+        _box(id, contest, contest.ids[row], _seen(contest.truth, row), contest.truth.take([row]))
+        for row in shown
+    ]
+
+
+def _seen(truth: Truth, row: int) -> str:
+    """Name a particle's class, and how well it can be seen."""
+    d_prime = float(truth["d_prime"][row])
+    words = [str(truth["class"][row]), "" if np.isnan(d_prime) else f"d′ {number(d_prime, digits=3)}"]
+    return ", ".join(word for word in words if word)
 
 
 def _of_picks(id: str, title: str, contest: Contest, picks: Picks) -> list[Box]:

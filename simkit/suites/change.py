@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -73,9 +74,11 @@ class Change:
 
     def remark(self, page: str) -> Remark:
         """Return what was lost and found, by name, and which page shows the boxes."""
+        truth, names = self.scene.truth, particle_ids(self.scene.truth)
         lines = [f"against {self.other}: {self.counts}"]
         for word, rows in (("lost", self.lost), ("found", self.found)):
-            lines += [f"{word}: {few([self._placed(row) for row in rows])}"] if len(rows) else []
+            placed = [f"{names[r]} (y {truth['y'][r]:.1f} Å, x {truth['x'][r]:.1f} Å)" for r in rows]
+            lines += [f"{word}: {few(placed)}"] if placed else []
         if len(self.appeared) or len(self.gone):
             lines.append(f"picks on no particle: {len(self.appeared)} new, {len(self.gone)} gone")
         lines.append(f"boxes: {page}")
@@ -94,10 +97,6 @@ class Change:
             "false_picks_new": [_row(self.appeared, row, OF_PICKS) for row in range(len(self.appeared))],
             "false_picks_gone": [_row(self.gone, row, OF_PICKS) for row in range(len(self.gone))],
         }
-
-    def _placed(self, row: int) -> str:
-        y, x = (float(self.scene.truth[axis][row]) for axis in "yx")
-        return f"{particle_ids(self.scene.truth)[row]} (y {y:.1f} Å, x {x:.1f} Å)"
 
 
 def change_of(evidence: Evidence, picks: Picks, *, suite: str, case: str, picker: str, other: str) -> Change:
@@ -153,5 +152,5 @@ def _without(picks: Picks, rows: Rows) -> Picks:
 def _row(table: Table, row: int, columns: tuple[str, ...]) -> dict[str, Any]:
     """Return a row as plain data; what does not exist is None."""
     values = {name: table[name][row].item() for name in columns}
-    plain = {name: None if value != value else value for name, value in values.items()}
-    return {"micrograph": str(table["micrograph"][row]), **plain}
+    there = {n: None if isinstance(v, float) and math.isnan(v) else v for n, v in values.items()}
+    return {"micrograph": str(table["micrograph"][row]), **there}

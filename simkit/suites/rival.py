@@ -25,6 +25,9 @@ from simkit.suites.environment import run_there, version_of
 WHOLE = frozenset({"micrographs", "micrograph", "micrograph_folder"})
 """A command that says where it has its micrographs from is a whole one."""
 
+MODULE = ("-m", "simkit.cli.main")
+"""What a Python runs as its simkit."""
+
 _PYTHON = re.compile(r"python[\d.]*")
 
 
@@ -205,8 +208,10 @@ def _environment(words: tuple[str, ...]) -> tuple[str, ...] | None:
         if not program.is_file():
             raise DataError("no simkit is installed in this environment (bin/simkit)", str(first))
         return (str(program.absolute()),)
+    if words[-2:] == ("-m", "simkit"):
+        words = (*words[:-2], *MODULE)
     python = len(words) == 1 and _PYTHON.fullmatch(first.name)
-    if not python and words[-2:] != ("-m", "simkit") and (len(words) > 1 or first.name != "simkit"):
+    if not python and words[-2:] != MODULE and (len(words) > 1 or first.name != "simkit"):
         return None
     found = shutil.which(first)
     if found is None:
@@ -214,9 +219,9 @@ def _environment(words: tuple[str, ...]) -> tuple[str, ...] | None:
     # Not resolved: the link to a Python says which environment is meant.
     program = Path(found).absolute()
     beside = program.with_name("simkit")
-    if python:
-        return (str(beside),) if beside.is_file() else (str(program), "-m", "simkit")
-    return (str(program), *words[1:])
+    if python and beside.is_file():
+        return (str(beside),)
+    return (str(program), *MODULE) if python else (str(program), *words[1:])
 
 
 def _placed(word: str) -> str:
