@@ -98,6 +98,31 @@ def masked_standard(templates: FloatArray, mask: Mask) -> FloatArray:
     return result
 
 
+def share_inside(mask: Mask, frame: Frame, places: Pixels) -> FloatArray:
+    """Return which share of the pixels under a mask is of the image; 0 becomes one pixel's.
+
+    Parameters
+    ----------
+    mask : array of bool
+        Its centre n // 2 is put on every place.
+    frame : Frame
+        In which the image is set.
+    places : sequence of arrays of int
+        Along each axis of the frame; every combination of them is a place.
+
+    Returns
+    -------
+    array, shape (number of places along each axis)
+    """
+    count = mask.astype(np.float64)
+    for axis, (place, n) in enumerate(zip(places, frame.image.shape, strict=True)):
+        first = frame.before - place + mask.shape[axis] // 2
+        sums = np.insert(count.cumsum(axis), 0, 0.0, axis)
+        ends = (np.clip(i, 0, mask.shape[axis]) for i in (first + n, first))
+        count = np.subtract(*(sums.take(end, axis) for end in ends))
+    return np.asarray(np.maximum(count, 1) / mask.sum())
+
+
 class LocalSums:
     """Sums of a periodic image, and of its squares, under masks put on every place.
 
@@ -119,11 +144,25 @@ class LocalSums:
         moments = self._moments(mask, squares=False)
         return OnDemand(self._padded.shape, lambda at: moments(at)[0])
 
-    def sums_and_norm(self, mask: Mask) -> tuple[OnDemand, OnDemand]:
-        """Return Σ f and sqrt(Σ (f − f̄)²) under a mask; the latter is 0 where nothing varies."""
+    def sums_and_norm(self, mask: Mask, frame: Frame | None = None) -> tuple[OnDemand, OnDemand]:
+        """Return Σ f and sqrt(Σ (f − f̄)²) under a mask; the latter is 0 where nothing varies.
+
+        Parameters
+        ----------
+        mask : array of bool
+            Its centre n // 2 is put on every place.
+        frame : Frame, optional
+            In which the image is set: what is beyond it then counts as varying like what is not, and not as
+            constant. Templates hardly look at their ground, and where that alone is cut off, noise would
+            reach higher coefficients than elsewhere.
+        """
         moments = self._moments(mask, squares=True)
-        shape = self._padded.shape
-        return OnDemand(shape, lambda at: moments(at)[0]), OnDemand(shape, lambda at: np.sqrt(moments(at)[1]))
+
+        def norm(at: Pixels) -> FloatArray:
+            squares = moments(at)[1]
+            return np.sqrt(squares if frame is None else squares / share_inside(mask, frame, at))
+
+        return OnDemand(self._padded.shape, lambda at: moments(at)[0]), OnDemand(self._padded.shape, norm)
 
     def _moments(self, mask: Mask, *, squares: bool) -> Callable[[Pixels], FloatArray]:
         def moments(pixels: Pixels) -> FloatArray:

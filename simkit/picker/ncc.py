@@ -2,32 +2,56 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
+from simkit.core.errors import ScenarioError
 from simkit.core.grid import FloatArray
+from simkit.core.quantity import PositiveLength
 from simkit.correlation.bank import TemplateBank
-from simkit.correlation.normalised import LocalSums, around, masked_standard, template_mask
-from simkit.correlation.padding import Frame
+from simkit.correlation.normalised import (
+    LocalSums,
+    around,
+    holding_radius,
+    masked_standard,
+    template_mask,
+)
+from simkit.correlation.padding import Frame, clean
 from simkit.correlation.refinement import Field, Probe
+from simkit.correlation.resolution import (
+    at_nearest,
+    bank_up_to_resolution,
+    coarser_grid,
+    up_to_resolution,
+)
 from simkit.correlation.whitening import white
 from simkit.picker._search import LostEnergy, TemplateSearch
-from simkit.picker.base import Sight
+from simkit.picker.base import Found, Sight
+
+OUTSIDE = 0.05
+"""Share of a template's energy that its circle may lose: 2.5 % of d′, and neighbours stay out of the rest."""
 
 
 class Ncc(TemplateSearch):
     """Pearson's correlation coefficient between the template and what lies under it, in [−1, 1].
 
-    Under `border: pad` the outside counts as the image's mean in the local statistics too, so that
-    the score stays a correlation coefficient there and a cut particle scores lower. Expected
-    false picks are those of white noise.
+    Under `border: pad` the outside counts as the image's mean, and as varying like what of the image is under
+    the mask: a cut particle scores lower, and noise no higher than elsewhere. Expected false picks are those
+    of white noise.
     """
 
     kind: Literal["ncc"] = "ncc"
 
     mask: Literal["box", "circle"] = "circle"
-    """Where they are compared: the template's whole box, or a circle of the particle's own radius."""
+    """Where they are compared: the template's whole box, or the smallest circle that holds 95 % of its
+    energy: with some of the ground around the particle, from which alone a filled one can be told."""
+
+    resolution: PositiveLength | None = None
+    """Finest detail along the axes that is compared; all by default. Image and templates are low-passed alike
+    and sampled at half of it: coefficients, local contrast included, are those of the coarser image, and cost
+    as little."""
 
     lost_energy: LostEnergy = 1e-2
     """As for the other pickers; more by default, since a circle cuts the fringes of the optics sharply."""
@@ -41,15 +65,45 @@ class Ncc(TemplateSearch):
         with np.errstate(divide="ignore"):
             return super().detectability(scores / np.sqrt(1 - np.minimum(scores, 1.0) ** 2), noise_sd)
 
+    def pick(self, sight: Sight) -> Found:
+        """See `Picker.pick`."""
+        if self.resolution is None or self.resolution <= 2 * sight.grid.pixel_size:
+            return super().pick(sight)
+        found = super().pick(self._up_to(sight, self.resolution))
+        # The outermost of the larger pixels reach beyond the image.
+        inside = {
+            name: table.take(sight.grid.contains(table["y"], table["x"]))
+            for name in ("picks", "candidates")
+            if (table := getattr(found, name)) is not None
+        }
+        return replace(found, **inside)
+
+    def _up_to(self, sight: Sight, resolution: float) -> Sight:
+        diameter = min(bank.diameter for bank in sight.banks)
+        if resolution > diameter:
+            raise ScenarioError(
+                f"leaves nothing of a template {diameter:.4g} Å across; at most that", ("resolution",)
+            )
+        values, finite = clean(sight.pixels)
+        grid = coarser_grid(sight.grid, resolution)
+        seen = at_nearest(finite, sight.grid, grid)
+        return replace(
+            sight,
+            pixels=np.where(seen, up_to_resolution(values, sight.grid, grid), np.nan),
+            grid=grid,
+            banks=[bank_up_to_resolution(bank, resolution) for bank in sight.banks],
+            mask=None if sight.mask is None else at_nearest(sight.mask, sight.grid, grid),
+        )
+
     def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
         """See `TemplateSearch.prepare`."""
         field = Field(frame, frame.pad(image), white)
         local = LocalSums(field.values, rough=self.search == "coarse", workers=sight.workers)
-        return field, [self._probe(bank, local) for bank in sight.banks]
+        return field, [self._probe(bank, local, frame) for bank in sight.banks]
 
-    def _probe(self, bank: TemplateBank, local: LocalSums) -> Probe:
-        mask = template_mask(bank.grid.shape, self.mask, bank.support / bank.pixel_size)
+    def _probe(self, bank: TemplateBank, local: LocalSums, frame: Frame) -> Probe:
+        mask = template_mask(bank.grid.shape, self.mask, holding_radius(bank.images, OUTSIDE))
         # What is not compared with the image need not be looked at.
         part = around(mask)
         mask, views = mask[part], bank.images[(slice(None), *part)]
-        return Probe(bank, masked_standard(views, mask), mask, *local.sums_and_norm(mask))
+        return Probe(bank, masked_standard(views, mask), mask, *local.sums_and_norm(mask, frame))
