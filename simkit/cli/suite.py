@@ -169,10 +169,9 @@ def calibrate(
     """
     import os
 
-    from simkit.suites.calibration import smallest_loss, tally
+    from simkit.suites.calibration import POWER, tally
     from simkit.suites.running import Bench
     from simkit.suites.spec import load_suite
-    from simkit.suites.yardstick import Accepted
     from simkit.sweeps.executors import executor
 
     loaded = load_suite(file)
@@ -180,26 +179,29 @@ def calibrate(
     with executor(workers or os.cpu_count() or 1) as who:
         found = tally([Bench(loaded, store, who, seed + i).run(chosen) for i in range(runs)])
     low, high = found.interval
-    rows = [["case", "expectation", "alarms", "smallest loss seen"]]
+    rows = [["case", "expectation", "alarms", "margin", "passes at it", "smallest loss seen"]]
     for case, number in chosen:
-        expectation = loaded.suite.cases[case].expect[number]
-        loss = None
-        old = Accepted(loaded).vectors(case, str(expectation.picker))
-        if expectation.baseline is not None and expectation.metric == "recall" and old is not None:
-            loss = smallest_loss(
-                recall=float(old.tp.sum() / old.truths.sum()),
-                particles=float(old.truths.sum()),
-                margin=expectation.baseline.margin.value,
-                alpha=loaded.alpha,
-            )
-        alarms = found.by_expectation[case, expectation.name]
-        rows.append([case, expectation.name, str(alarms), "" if loss is None else f"{loss:.3g}"])
+        label = Bench(loaded, store).labels(case)[number]
+        rows.append([case, label, str(found.by_expectation[case, label]), *_seen(loaded, case, number)])
     typer.echo(aligned(rows))
     typer.echo(
         f"\nfalse alarms in {found.alarms} of {runs} runs: {found.alarms / runs:.3g} "
-        f"[{low:.3g}, {high:.3g}], promised at most {loaded.suite.false_alarm:g}"
+        f"[{low:.3g}, {high:.3g}], promised at most {loaded.suite.false_alarm:g}\n"
+        f"a loss is seen if it fails with a chance of {POWER:g}, against the baseline on the same micrographs"
     )
     note(loaded.budget)
+
+
+def _seen(loaded: LoadedSuite, case: str, number: int) -> list[str]:
+    """Return the cells that say what a comparison with a baseline sees."""
+    from simkit.suites.calibration import sight
+
+    seen = sight(loaded, case, number)
+    if seen is None:
+        compared = loaded.suite.cases[case].expect[number].baseline is not None
+        return ["", "", "no baseline is accepted" if compared else ""]
+    loss = "none for sure" if seen.loss is None else f"{seen.loss:.2g} {seen.margin.unit}".rstrip()
+    return [str(seen.margin.written), f"{seen.passes:.2g}", loss]
 
 
 def _chosen(loaded: LoadedSuite, expression: str | None) -> list[tuple[str, int]]:
