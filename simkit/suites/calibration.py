@@ -79,7 +79,7 @@ class Sight:
 
 
 def sight(suite: LoadedSuite, case: str, number: int) -> Sight | None:
-    """Return what an expectation sees of a loss; None where it compares nothing, or no baseline is accepted."""
+    """Return what an expectation sees of a loss; None where it has no accepted baseline to compare with."""
     expectation = suite.suite.cases[case].expect[number]
     if expectation.baseline is None:
         return None
