@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -125,6 +127,15 @@ def test_positions_are_off_by_independent_normal_deviates() -> None:
     # Standard errors of 2000 draws: 2 % of the spread for the mean, 1.6 % for the spread itself; 4 of each.
     assert at_once.mean() == pytest.approx(singly.mean(), abs=4 * 0.022 * 1.41 * singly.std())
     assert at_once.std() == pytest.approx(singly.std(), rel=4 * 0.016 * 1.41)
+
+
+@pytest.mark.parametrize("metric", ["recall", "precision", "f1", "fp"])
+def test_the_grain_is_what_one_particle_is_worth(metric: str) -> None:
+    """A pick moved off its particle: one pair less, as many picks; sums of whole numbers, so to rounding."""
+    old = vectors([8, 9, 7, 9], [10, 12, 9, 11], [10, 11, 9, 10])
+    one = paired(metric, replace(old, tp=old.tp - np.array([0, 1, 0, 0])), old)
+    assert one is not None
+    assert one.grain == pytest.approx(-one.gain, rel=1e-12)
 
 
 def test_no_change_passes_and_it_is_said_where_that_proves_nothing() -> None:
