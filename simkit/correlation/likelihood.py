@@ -143,6 +143,7 @@ class Likelihood:
         self._field = field
         self._pixel = field.frame.image.pixel_size
         self._metric = gram_under(field.weight, self._pixel)
+        self._spectrum = noise
         same = noise is field.weight
         self._noise = self._metric if same else noise and gram_under(noise, self._pixel)
 
@@ -172,7 +173,8 @@ class Likelihood:
             if not (np.abs(theta) <= reach).all():
                 return peak
             if found.step @ found.expected @ found.step <= CLOSE**2:
-                return self._moved(peak, probe, summit, theta, found, images)
+                moved = self._moved(peak, probe, summit, theta, found)
+                return self._with_errors(moved, found, images, _within(patch, probe.mask.shape))
             # What no mask cuts keeps its products with itself wherever it is moved.
             gram = found.gram if probe.mask.all() else None
         return peak
@@ -204,9 +206,7 @@ class Likelihood:
         _within(patch, box)[...] = _under(part, probe.mask)
         return patch
 
-    def _moved(
-        self, peak: Peak, probe: Probe, summit: Summit, theta: FloatArray, found: Fit, images: FloatArray
-    ) -> Peak:
+    def _moved(self, peak: Peak, probe: Probe, summit: Summit, theta: FloatArray, found: Fit) -> Peak:
         ndim = probe.mask.ndim
         norm = 1.0 if probe.norm is None else float(probe.norm[summit.place])
         top = (found.height + found.slope @ found.step / 2) / norm
@@ -219,18 +219,23 @@ class Likelihood:
             position=shift * self._pixel,
             psi=psi,
             score=float(top) if probe.norm is None else min(float(top), 1.0),
-            covariance=self._covariance(found, images),
         )
 
-    def _covariance(self, found: Fit, images: FloatArray) -> FloatArray | None:
-        if self._noise is None:
-            return None
+    def _with_errors(self, peak: Peak, found: Fit, images: FloatArray, patch: FloatArray) -> Peak:
+        if self._noise is None or self._spectrum is None:
+            return peak
         noise = found.gram if self._noise is self._metric else self._noise(images)
         n, ndim = len(images) - 1, images.ndim - 1
         scale = np.array([self._pixel] * ndim + [1.0])
         result = np.full((ndim + 1, ndim + 1), np.nan)
         result[:n, :n] = covariance(found, noise) * np.multiply.outer(scale[:n], scale[:n])
-        return result
+        grid = Grid(patch.shape, self._pixel)
+        seen = images[0]
+        if self._field.weight is not white:
+            seen = fourier.inverse(fourier.forward(seen) * self._field.weight(grid), grid.shape)
+        left = patch - found.products[0] / found.gram[0, 0] * seen
+        variance = fourier.energy(self._spectrum(grid), grid.shape) / grid.size
+        return replace(peak, covariance=result, unrest=unrest(found, images, left) / variance)
 
 
 def covariance(found: Fit, noise: FloatArray) -> FloatArray:
@@ -263,6 +268,30 @@ def covariance(found: Fit, noise: FloatArray) -> FloatArray:
     inverse = np.linalg.inv(found.curvature)
     square = found.height**2 - noise[0, 0] / found.gram[0, 0] - np.trace(inverse @ scatter)
     return np.asarray(inverse @ scatter @ inverse / (square if square > 0 else np.nan))
+
+
+def unrest(found: Fit, images: FloatArray, left: FloatArray) -> float:
+    """Return the mean square of what is left of an image where it matters for the place and angle of a top.
+
+    Parameters
+    ----------
+    found : Fit
+        At the top.
+    images : array, shape (p + 1, *box)
+        The template and its gradient.
+    left : array, shape box
+        The image less the template. Of a pixel's variance the fit takes the share kᵀ(Σ kkᵀ)⁻¹k, k being the
+        `images` there, which is given back [1]_.
+
+    References
+    ----------
+    .. [1] MacKinnon & White, J. Econometrics 29 (1985) 305: HC2.
+    """
+    flat = images.reshape(len(images), -1)
+    slopes = found.across @ flat
+    steep = np.einsum("ix,ij,jx->x", slopes, np.linalg.inv(found.curvature), slopes)
+    fitted = np.einsum("ix,ij,jx->x", flat, np.linalg.inv(flat @ flat.T), flat)
+    return float(steep @ (left.ravel() ** 2 / (1 - fitted)) / steep.sum())
 
 
 def _pattern(probe: Probe, view: int) -> FloatArray:

@@ -34,6 +34,8 @@ class Peak:
         Which of its views is the nearest.
     covariance : array, shape (ndim + 1, ndim + 1), or None
         Of position (Å) and angle (radians, last): NaN where a turn means nothing; None where all is unknown.
+    unrest : float or None
+        Variance of what is left of the image where the template is steep, in units of that of its noise.
     """
 
     position: FloatArray
@@ -42,6 +44,7 @@ class Peak:
     template: int
     view: int = 0
     covariance: FloatArray | None = None
+    unrest: float | None = None
 
 
 def local_maxima(values: FloatArray) -> Indices:

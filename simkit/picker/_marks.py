@@ -12,7 +12,7 @@ from scipy.spatial import KDTree
 
 from simkit.core.grid import FloatArray, Grid
 from simkit.correlation.contrast import opposite_heights
-from simkit.correlation.peaks import Peak
+from simkit.correlation.peaks import Indices, Peak
 from simkit.correlation.refinement import Probe
 from simkit.correlation.search import Scan
 from simkit.theory.outliers import LOWEST_REACHABLE
@@ -29,6 +29,15 @@ CLEARLY = 1.2
 """How many times higher the opposite contrast scores where it is suspected to be right. Beside a particle of
 the right contrast it cannot score as high as the particle, but for what neighbours add and the noise."""
 
+FEWEST = 5
+"""Peaks of a template from which on they tell what noise is under it."""
+
+MEDIAN_ERROR = 1.4826 * 1.2533
+"""Standard error of the median of n normal numbers, times √n, over their median absolute deviation."""
+
+LEAST_UNREST = 0.1
+"""Least share of the image's noise under a peak: beside what makes it quieter there is the detector's own."""
+
 Flags = npt.NDArray[np.bool_]
 
 
@@ -37,7 +46,8 @@ def uncertainties(
 ) -> dict[str, FloatArray]:
     """Return the columns `sigma_y`, `sigma_x` (Å) and `sigma_psi` (°) of peaks of given detectability.
 
-    See `peak_limits`; NaN where they have no meaning.
+    See `peak_limits`; NaN where they have no meaning. Where the noise under a template's peaks is not that of
+    the rest of the image, as where particles are counted, theirs counts (`_unrest`).
     """
     sigma = np.full((len(peaks), 3), np.nan)
     of = np.array([peak.template for peak in peaks], int)
@@ -54,10 +64,34 @@ def uncertainties(
         sigma[rows, 2 - ndim : 2] = limit[:, :ndim]
         if turned:
             sigma[rows, 2] = np.degrees(limit[:, -1])
+    unrest = _unrest(peaks, of, d_prime)
     for i, peak in enumerate(peaks):
         if peak.covariance is not None and d_prime[i] >= LOWEST_REACHABLE:
-            sigma[i] = _own(peak.covariance, math.radians(probes[peak.template].bank.period))
+            sigma[i] = _own(unrest[i] * peak.covariance, math.radians(probes[peak.template].bank.period))
     return dict(zip(("sigma_y", "sigma_x", "sigma_psi"), sigma.T, strict=True))
+
+
+def _unrest(peaks: Sequence[Peak], of: Indices, d_prime: FloatArray) -> FloatArray:
+    """Return the variance of the noise under every peak, in units of that of the image.
+
+    What a particle adds to it grows with its signal, as in counted noise: 1 + b d′, with one b for all peaks
+    of a template, the median. Of that only what its own scatter does not explain is believed [1]_.
+
+    References
+    ----------
+    .. [1] James & Stein, Proc. 4th Berkeley Symp. 1 (1961) 361: the positive part.
+    """
+    result = np.ones(len(peaks))
+    seen = np.array([np.nan if peak.unrest is None else peak.unrest for peak in peaks])
+    told = np.isfinite(seen) & (d_prime >= LOWEST_REACHABLE)
+    for template in np.unique(of[told]):
+        rows = np.flatnonzero(told & (of == template))
+        slopes = (seen[rows] - 1) / d_prime[rows]
+        slope = float(np.median(slopes))
+        error = MEDIAN_ERROR * float(np.median(np.abs(slopes - slope))) / math.sqrt(len(rows))
+        if error < abs(slope) and len(rows) >= FEWEST:
+            result[rows] = 1 + (1 - (error / slope) ** 2) * slope * d_prime[rows]
+    return np.maximum(result, LEAST_UNREST)
 
 
 def _own(covariance: FloatArray, period: float) -> FloatArray:
