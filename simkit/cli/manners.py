@@ -44,6 +44,16 @@ Workers = Annotated[
     int | None,
     typer.Option("--workers", min=1, metavar="N", help="Processor cores to use; all by default."),
 ]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        envvar="SIMKIT_DEVICE",
+        help="What searches compute on: cpu, or a device of PyTorch such as cuda, for which "
+        "simkit[gpu] must be installed.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for other programs.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the Python traceback of an error.")]
 

@@ -11,6 +11,7 @@ import typer
 from simkit.cli.manners import (
     AsJson,
     Debug,
+    Device,
     Overrides,
     ScenarioFile,
     Workers,
@@ -79,6 +80,7 @@ def pick(
     ] = None,
     overrides: Overrides = None,
     workers: Workers = None,
+    device: Device = "cpu",
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -98,7 +100,8 @@ def pick(
         _require_target(out, images, box)
     with locating(loaded.source):
         chosen = picker or _only_picker(loaded.scenario)
-        picks, found = pick_files(loaded.scenario, images, chosen, workers=workers or os.cpu_count() or 1)
+        threads = workers or os.cpu_count() or 1
+        picks, found = pick_files(loaded.scenario, images, chosen, workers=threads, device=device)
     on = Counter(picks["micrograph"].tolist())
     counts = {name: on[name] for name in found}
     if out is not None:

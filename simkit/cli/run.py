@@ -11,6 +11,7 @@ from simkit.cli import score_tables, verdict
 from simkit.cli.manners import (
     AsJson,
     Debug,
+    Device,
     Overrides,
     ScenarioFile,
     Seed,
@@ -42,6 +43,7 @@ def run(
     overrides: Overrides = None,
     seed: Seed = None,
     workers: Workers = None,
+    device: Device = "cpu",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where to write; reports/<name>/ by default.")
     ] = None,
@@ -63,7 +65,7 @@ def run(
     directory = out or Path("reports", scenario.stem)
     refuse_foreign(directory)
     loaded = load(scenario, overrides, seed)
-    result = _execute(loaded, workers)
+    result = _execute(loaded, workers, device)
     _write(result, directory, keep_stages=keep == "stages")
     for notice in result.scores["notices"]:
         note(f"note: {notice}")
@@ -83,6 +85,7 @@ def report(
         list[Path], typer.Argument(metavar="DIR…", help="Directories of `simkit run` or `simkit sweep`.")
     ],
     workers: Workers = None,
+    device: Device = "cpu",
     debug: Debug = False,
 ) -> None:
     """Make the reports of earlier runs and sweeps anew.
@@ -105,7 +108,7 @@ def report(
                 "`simkit sweep` wrote",
                 str(directory),
             )
-        result = _execute(load(scenario), workers)
+        result = _execute(load(scenario), workers, device)
         keep_stages = (directory / "stages.nc").exists()
         _write(result, directory, keep_stages=keep_stages)
         typer.echo(f"report: {directory / 'report.html'}")
@@ -122,7 +125,7 @@ def _report_sweep(directory: Path) -> None:
     typer.echo(f"report: {directory / 'report.html'}")
 
 
-def _execute(loaded: Loaded, workers: int | None) -> RunResult:
+def _execute(loaded: Loaded, workers: int | None, device: str) -> RunResult:
     import os
 
     from simkit.engine.memory import require_memory
@@ -132,7 +135,7 @@ def _execute(loaded: Loaded, workers: int | None) -> RunResult:
     with locating(loaded.source):
         note(f"the run {require_memory(loaded.scenario, workers).text}")
         with progress() as show:
-            return run_scenario(loaded.scenario, workers=workers, progress=show)
+            return run_scenario(loaded.scenario, workers=workers, progress=show, device=device)
 
 
 def _write(result: RunResult, directory: Path, *, keep_stages: bool) -> None:

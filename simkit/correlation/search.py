@@ -18,6 +18,7 @@ import numpy as np
 
 from simkit.core import fourier
 from simkit.core.grid import FloatArray, Grid
+from simkit.correlation.device import HOST, Device
 from simkit.correlation.normalised import ratio
 from simkit.correlation.padding import UNIT
 from simkit.correlation.refinement import Field, Probe
@@ -54,6 +55,8 @@ class Scan:
         Threads, for what follows too.
     rival, runner : arrays like `best` and `winner`, or None
         The same of all templates but those of the winner's group; None if there is one group only.
+    device : Device
+        What computed it, and computes what follows on the whole image.
     """
 
     best: FloatArray
@@ -67,6 +70,7 @@ class Scan:
     workers: int = 1
     rival: FloatArray | None = None
     runner: FloatArray | None = None
+    device: Device = HOST
 
 
 def scan(
@@ -76,6 +80,7 @@ def scan(
     lost_energy: float,
     workers: int = 1,
     groups: Sequence[int] | None = None,
+    device: Device = HOST,
 ) -> Scan:
     """Compute the best score at every place.
 
@@ -91,6 +96,8 @@ def scan(
         Threads; the result does not depend on it.
     groups : sequence of int, optional
         Group of each template; of several, the best outside the winner's group is kept too.
+    device : Device
+        What correlates; the templates are prepared on the processor.
     """
     kept, banks, lost = _reduced(field, probes, lost_energy, workers)
     samples = _sampled(field.values, kept, workers)
@@ -111,7 +118,7 @@ def scan(
     )
     for i, (probe, bank) in enumerate(zip(probes, banks, strict=True)):
         sums = probe.sums[pixels].astype(np.float32)
-        scores, first = best_over_views(samples, bank, sums, start=start, workers=workers)
+        scores, first = best_over_views(samples, bank, sums, start=start, workers=workers, device=device)
         if probe.norm is not None:
             norm = probe.norm[pixels].astype(np.float32)
             scores, first = ratio(scores, norm), ratio(first, norm)
@@ -122,7 +129,7 @@ def scan(
         spreads.append(robust_sd(first) if field.noise_sd is None else field.noise_sd)
     origin = tuple((a * step - frame.before) * frame.image.pixel_size for a in start)
     grid = Grid(shape, frame.image.pixel_size * step, origin)
-    return Scan(best, winner, grid, start, samples, banks, max(spreads), lost, workers, rival, runner)
+    return Scan(best, winner, grid, start, samples, banks, max(spreads), lost, workers, rival, runner, device)
 
 
 def _keep_rival(

@@ -1,7 +1,7 @@
 """Correlation of an image with many kernels, tile by tile (overlap-save).
 
-A tile and its transforms fit the processor's cache, memory does not grow with the number of
-kernels times the image, and tiles are independent: threads share them out and the result is the
+Memory does not grow with the number of kernels times the image. On the processor a tile and its
+transforms fit the cache, and tiles are independent: threads share them out and the result is the
 same bits however many there are.
 """
 
@@ -9,24 +9,24 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from simkit.core import fourier
-from simkit.core.grid import ComplexArray, FloatArray
+from simkit.core.grid import FloatArray
+from simkit.correlation.device import HOST, Array, Device
 from simkit.correlation.padding import window
 from simkit.correlation.steering import SteeredBank
 
-TILE = 512
-"""Samples along a tile's edge at least; more if that is less than eight kernels."""
-
-BLOCK = 8192
-"""Places that are steered to all angles at once: their scores stay in the cache."""
-
 
 def best_over_views(
-    image: FloatArray, bank: SteeredBank, sums: FloatArray, *, start: Sequence[int], workers: int = 1
+    image: FloatArray,
+    bank: SteeredBank,
+    sums: FloatArray,
+    *,
+    start: Sequence[int],
+    workers: int = 1,
+    device: Device = HOST,
 ) -> tuple[FloatArray, FloatArray]:
     """Correlate an image with the views of a bank and keep the best score at every place.
 
@@ -41,7 +41,9 @@ def best_over_views(
     start : sequence of int
         Index in `image` of the first place searched.
     workers : int
-        Threads.
+        Threads of the processor.
+    device : Device
+        What computes; scores are those of the processor to the rounding of single precision.
 
     Returns
     -------
@@ -51,55 +53,65 @@ def best_over_views(
         The score of the first view alone.
     """
     box, shape = bank.basis.shape[1:], sums.shape
+    edges = device.edges(box, len(bank.basis))
     size = tuple(
-        fourier.fast_length(min(max(TILE, 8 * b), n + b - 1)) for b, n in zip(box, shape, strict=True)
+        fourier.fast_length(min(edge, n + b - 1)) for edge, b, n in zip(edges, box, shape, strict=True)
     )
     step = [s - b + 1 for s, b in zip(size, box, strict=True)]
-    spectra = np.conj(fourier.forward_stack(bank.basis, size))
+    spectra = device.xp.conj(device.forward(device.put(bank.basis), size))
+    mixing = None if bank.searched is None else device.put(bank.searched)
     best, first = np.empty_like(sums), np.empty_like(sums)
 
     def search(corner: tuple[int, ...]) -> None:
         region = tuple(slice(c, min(c + s, n)) for c, s, n in zip(corner, step, shape, strict=True))
         origin = [a + c - b // 2 for a, c, b in zip(start, corner, box, strict=True)]
-        tile = fourier.forward(window(image, origin, size))
-        maps = _maps(tile, spectra, size, sums[region].shape)
-        best[region], first[region] = (
-            _largest(maps) if bank.searched is None else _steered(maps, bank.searched, sums[region])
+        tile = device.forward(device.put(window(image, origin, size)), size)
+        maps = _maps(tile, spectra, size, sums[region].shape, device)
+        found = (
+            _largest(maps, device)
+            if mixing is None
+            else _steered(maps, mixing, device.put(sums[region]), device)
         )
+        best[region], first[region] = map(device.get, found)
 
     corners = itertools.product(*[range(0, n, s) for n, s in zip(shape, step, strict=True)])
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(search, corners))
+    device.each(search, corners, workers=workers)
     return best, first
 
 
 def _maps(
-    tile: ComplexArray, spectra: ComplexArray, size: tuple[int, ...], inside: tuple[int, ...]
-) -> Iterator[FloatArray]:
+    tile: Array, spectra: Array, size: tuple[int, ...], inside: tuple[int, ...], device: Device
+) -> Iterator[Array]:
     """Yield the correlation with each kernel, where it does not wrap."""
     cut = tuple(slice(n) for n in inside)
-    for kernel in spectra:
-        yield fourier.inverse(tile * kernel, size)[cut]
+    for part in _parts(spectra.shape[0], device.batch):
+        few = spectra[part, ...]
+        maps = device.inverse(tile * few, size)
+        for k in range(few.shape[0]):
+            yield maps[(k, *cut)]
 
 
-def _largest(maps: Iterator[FloatArray]) -> tuple[FloatArray, FloatArray]:
+def _largest(maps: Iterator[Array], device: Device) -> tuple[Array, Array]:
     first = best = next(maps)
     for scores in maps:
-        best = np.maximum(best, scores)
+        best = device.xp.maximum(best, scores)
     return best, first
 
 
-def _steered(
-    maps: Iterator[FloatArray], mixing: FloatArray, sums: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    stack = np.empty((mixing.shape[1], *sums.shape), np.float32)
+def _steered(maps: Iterator[Array], mixing: Array, sums: Array, device: Device) -> tuple[Array, Array]:
+    xp, (views, terms) = device.xp, mixing.shape
+    stack = device.empty((terms, *sums.shape))
     for k, scores in enumerate(maps):
-        stack[k] = scores
-    stack[-1] = sums
-    flat = stack.reshape(len(stack), -1)
-    best, first = np.empty(sums.size, np.float32), np.empty(sums.size, np.float32)
-    for begin in range(0, sums.size, BLOCK):
-        block = slice(begin, begin + BLOCK)
+        stack[k, ...] = scores
+    stack[-1, ...] = sums
+    flat = xp.reshape(stack, (terms, -1))
+    places = flat.shape[1]
+    best, first = device.empty((places,)), device.empty((places,))
+    for block in _parts(places, device.block(views)):
         scores = mixing @ flat[:, block]
-        best[block], first[block] = scores.max(axis=0), scores[0]
-    return best.reshape(sums.shape), first.reshape(sums.shape)
+        best[block], first[block] = xp.max(scores, axis=0), scores[0, :]
+    return xp.reshape(best, sums.shape), xp.reshape(first, sums.shape)
+
+
+def _parts(count: int, at_once: int) -> list[slice]:
+    return [slice(begin, min(begin + at_once, count)) for begin in range(0, count, at_once)]

@@ -11,6 +11,7 @@ import numpy as np
 
 from simkit.core.grid import FloatArray, Grid
 from simkit.core.tables import Truth
+from simkit.correlation.device import PROCESSOR
 from simkit.engine.archive import Archive
 from simkit.engine.files import name_of, read_pixels
 from simkit.engine.null_search import NullSearch, null_search
@@ -79,6 +80,7 @@ class Job:
     banks: Banks
     threads: int
     variant: Variant | None = None
+    device: str = PROCESSOR
 
 
 def search_all(
@@ -88,6 +90,7 @@ def search_all(
     *,
     workers: int,
     report: Progress,
+    device: str = PROCESSOR,
 ) -> tuple[list[MicrographRun], list[NullMicrograph]]:
     """Search every micrograph of a run and those of its null variants.
 
@@ -103,6 +106,8 @@ def search_all(
         Processes and threads; the results are the same bits for any number.
     report : callable
         Called as ``report(stage, done, total)``.
+    device : str
+        What the searches compute on, as `simkit.correlation.device` names it.
     """
     count = scenario.replicates if archive is None else len(archive.grids)
     wanted: list[tuple[int, Variant | None]] = [(number, None) for number in range(count)]
@@ -111,7 +116,7 @@ def search_all(
     processes = min(workers, len(wanted))
     threads = max(1, workers // processes)
     jobs = [
-        Job(scenario, number, banks[_shape(scenario, archive, number)], threads, variant)
+        Job(scenario, number, banks[_shape(scenario, archive, number)], threads, variant, device)
         for number, variant in wanted
     ]
     runs: list[MicrographRun] = []
@@ -202,5 +207,6 @@ def _picked(
                 banks=job.banks,
                 noise_spectrum=simulation.noise_spectrum if simulation else None,
                 workers=job.threads,
+                device=job.device,
             )
     return found

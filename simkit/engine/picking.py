@@ -12,6 +12,7 @@ from simkit.core.grid import FloatArray, Grid
 from simkit.core.random import stream
 from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank
+from simkit.correlation.device import PROCESSOR, device_named
 from simkit.engine import imaging
 from simkit.engine.files import name_of, naming, open_matching, read_pixels, require_readable
 from simkit.picker.base import Batch, BatchPicker, Found, Plate, Sight
@@ -66,6 +67,7 @@ def pick_image(
     banks: Banks,
     noise_spectrum: FloatArray | None = None,
     workers: int = 1,
+    device: str = PROCESSOR,
 ) -> Found:
     """Run one picker on one image.
 
@@ -87,6 +89,8 @@ def pick_image(
         The declared noise power spectrum; shown only to a picker that is an oracle.
     workers : int
         Threads for the transforms; the result does not depend on it.
+    device : str
+        What the search computes on, as `simkit.correlation.device` names it.
 
     Raises
     ------
@@ -106,6 +110,7 @@ def pick_image(
         rng=stream(scenario.seed, "picker", picker, replicate),
         workers=workers,
         name=name,
+        device=device,
     )
     with _locating(picker):
         found = spec.pick(sight)
@@ -217,7 +222,7 @@ class Searched:
 
 
 def pick_files(
-    scenario: Scenario, files: Sequence[Path], picker: str, *, workers: int = 1
+    scenario: Scenario, files: Sequence[Path], picker: str, *, workers: int = 1, device: str = PROCESSOR
 ) -> tuple[Picks, dict[str, Searched]]:
     """Pick real micrographs with a scenario's templates and one of its pickers.
 
@@ -231,6 +236,8 @@ def pick_files(
         Name of the picker.
     workers : int
         Threads for the transforms.
+    device : str
+        What the search computes on, as `simkit.correlation.device` names it.
 
     Returns
     -------
@@ -245,6 +252,8 @@ def pick_files(
         If there is no such picker, or a template cannot be drawn for these images.
     DataError
         If a file cannot be read or its header contradicts the scenario's pixel size.
+    ResourceError
+        If the device is not there.
     """
     if picker not in scenario.pickers:
         raise ScenarioError(
@@ -262,10 +271,11 @@ def pick_files(
             with naming(file):
                 banks[grid.shape] = draw_banks(scenario, grid, _no_micrograph)
     require_readable(files, pixel_size)
+    device_named(device)
     with _locating(picker):
         scenario.pickers[picker].require_ready()
     plates = [_plate(file, name, pixel_size) for name, file in named.items()]
-    found = _each(scenario, picker, plates, banks, workers)
+    found = _each(scenario, picker, plates, banks, workers, device)
     searched: dict[str, Searched] = {}
     for plate, one in zip(plates, found, strict=True):
         views = [bank for of_template in banks[plate.grid.shape].values() for bank in of_template]
@@ -284,6 +294,7 @@ def _each(
     plates: Sequence[Plate],
     banks: Mapping[tuple[int, ...], Banks],
     workers: int,
+    device: str,
 ) -> list[Found]:
     """Pick all micrographs, together or one after the other."""
     if isinstance(scenario.pickers[picker], BatchPicker):
@@ -301,6 +312,7 @@ def _each(
                 replicate=number,
                 banks=banks[plate.grid.shape],
                 workers=workers,
+                device=device,
             )
         found.append(one)
     return found

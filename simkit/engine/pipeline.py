@@ -14,6 +14,7 @@ from simkit.core.grid import FloatArray
 from simkit.core.holes import Holes
 from simkit.core.random import stream
 from simkit.core.tables import Picks, Truth
+from simkit.correlation.device import PROCESSOR, device_named
 from simkit.engine.archive import Archive, survey
 from simkit.engine.batches import logs_of, search_together
 from simkit.engine.ceiling import ceiling_of
@@ -32,7 +33,11 @@ from simkit.scenario.spec import Scenario
 
 
 def run_scenario(
-    scenario: Scenario, *, workers: int | None = None, progress: Progress | None = None
+    scenario: Scenario,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    device: str = PROCESSOR,
 ) -> RunResult:
     """Simulate, pick, score and measure a scenario.
 
@@ -44,6 +49,8 @@ def run_scenario(
         Processes and threads to use, all cores by default; results are the same bits for any number.
     progress : callable, optional
         Called as ``progress(stage, done, total)``.
+    device : str
+        What the pickers' searches compute on, as `simkit.correlation.device` names it.
 
     Raises
     ------
@@ -51,6 +58,8 @@ def run_scenario(
         If the scenario cannot be realised; located from its root.
     DataError
         If a real micrograph or what is known of it cannot be read.
+    ResourceError
+        If the device is not there.
     OutsideError
         If a program or function that is not ours failed.
     """
@@ -61,6 +70,7 @@ def run_scenario(
             ("image",),
         )
     require_ready(scenario)
+    device_named(device)
     watch = Stopwatch()
     report = progress or (lambda stage, done, total: None)
     archive = survey(scenario.micrographs, scenario.image.pixel_size) if scenario.micrographs else None
@@ -72,7 +82,7 @@ def run_scenario(
     with watch.timing("templates"):
         banks = _banks_by_shape(scenario, archive)
     workers = workers or os.cpu_count() or 1
-    runs, empty = search_all(scenario, archive, banks, workers=workers, report=report)
+    runs, empty = search_all(scenario, archive, banks, workers=workers, report=report, device=device)
     runs, empty = search_together(
         scenario, archive, banks, runs, empty, workers=workers, report=report, watch=watch
     )

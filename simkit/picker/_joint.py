@@ -12,6 +12,7 @@ from pydantic import model_validator
 from simkit.core.grid import FloatArray
 from simkit.correlation.candidates import MayStand, best_peaks
 from simkit.correlation.crowd import Crowd
+from simkit.correlation.device import device_named
 from simkit.correlation.joint import closest
 from simkit.correlation.models import Painter
 from simkit.correlation.peaks import Peak
@@ -79,7 +80,8 @@ class LinearSearch(TemplateSearch):
 
     def left_of(self, image: FloatArray, field: Field, probes: Sequence[Probe], sight: Sight) -> FloatArray:
         """Return an image without the particles that are clearly seen in it."""
-        found = scan(field, probes, lost_energy=self.lost_energy, workers=sight.workers)
+        device = device_named(sight.device)
+        found = scan(field, probes, lost_energy=self.lost_energy, workers=sight.workers, device=device)
         may_stand = functools.partial(self._may_stand, sight, np.isfinite(sight.pixels))
         reach, level = self._reach(sight), CLEAR * found.noise_sd
         crowd = Crowd(

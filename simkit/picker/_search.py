@@ -22,6 +22,7 @@ from simkit.core.quantity import PositiveLength
 from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank
 from simkit.correlation.candidates import MayStand, best_peaks
+from simkit.correlation.device import device_named
 from simkit.correlation.noise_estimate import estimated_spectrum
 from simkit.correlation.padding import Frame, clean
 from simkit.correlation.peaks import Peak
@@ -218,7 +219,10 @@ class TemplateSearch(Picker):
         # What noise scores is worked out meanwhile, and need not be told from the scores.
         field = field if field.noise_sd is not None else replace(field, noise_sd=math.nan)
         lost_energy = self.lost_energy if self.search == "coarse" else 0.0
-        return scan(field, probes, lost_energy=lost_energy, workers=sight.workers, groups=groups)
+        device = device_named(sight.device)
+        return scan(
+            field, probes, lost_energy=lost_energy, workers=sight.workers, groups=groups, device=device
+        )
 
     def _noise_alone(
         self, sight: Sight, field: Field, probes: Sequence[Probe], allowed: FloatArray

@@ -14,6 +14,7 @@ from simkit.core.holes import Holes
 from simkit.core.spec import Spec
 from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank
+from simkit.correlation.device import PROCESSOR
 from simkit.threshold import AnyThreshold
 
 Banks = Mapping[str, tuple[TemplateBank, ...]]
@@ -43,6 +44,9 @@ class Sight:
         The picker's own stream.
     workers : int
         Threads to use; the result does not depend on it.
+    device : str
+        What a search may compute on, by its name: `simkit.correlation.device`. Exact scores are worked out
+        on the processor, so that picks are alike.
     name : str
         What the micrograph is called.
     """
@@ -56,6 +60,7 @@ class Sight:
     rng: np.random.Generator
     workers: int = 1
     name: str = "micrograph"
+    device: str = PROCESSOR
 
 
 @dataclass(frozen=True)
