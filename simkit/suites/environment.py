@@ -6,11 +6,13 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from simkit.core.errors import DataError, OutsideError, ScenarioError
+from simkit.core.spec import Spec
 from simkit.core.tables import Picks
 from simkit.io.coordinates import read_coordinates
 from simkit.io.mrc import write_mrc
@@ -88,9 +90,36 @@ def run_there(
 
 def _asked(scenario: Scenario, picker: str) -> str:
     """Return what is to be searched for and how, as far as the scenario's file says it."""
-    plain = scenario.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    plain = _said(scenario, None)
     said = {name: plain[name] for name in SEARCHED if plain.get(name) is not None}
     return json.dumps({**said, "pickers": {picker: plain["pickers"][picker]}}, ensure_ascii=False)
+
+
+def _said(value: Any, plain: Any) -> Any:
+    """Return a value as plain data without its defaults, those of a family's members too.
+
+    Parameters
+    ----------
+    value : object
+        A spec, or what a field of one holds.
+    plain : object
+        The same as plain data, of what is no spec.
+    """
+    if isinstance(value, Spec):
+        plain = value.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        if not isinstance(plain, Mapping):
+            return plain
+        keys = {name: field.alias or name for name, field in type(value).model_fields.items()}
+        return {
+            key: _said(getattr(value, name), plain[key])
+            for name, key in keys.items()
+            if name in value.model_fields_set
+        }
+    if isinstance(value, Mapping):
+        return {key: _said(item, plain[key]) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_said(item, other) for item, other in zip(value, plain, strict=True)]
+    return plain
 
 
 def _run(argv: tuple[str, ...], folder: Path) -> Ended:
