@@ -114,12 +114,16 @@ def share_inside(mask: Mask, frame: Frame, places: Pixels) -> FloatArray:
     -------
     array, shape (number of places along each axis)
     """
+    # Where the image begins and ends, counted from where the mask does.
+    begins = [frame.before - place + m // 2 for place, m in zip(places, mask.shape, strict=True)]
+    spans = [(first, first + n) for first, n in zip(begins, frame.image.shape, strict=True)]
+    if all((a <= 0).all() and (b >= m).all() for (a, b), m in zip(spans, mask.shape, strict=True)):
+        return np.ones([len(place) for place in places])
     count = mask.astype(np.float64)
-    for axis, (place, n) in enumerate(zip(places, frame.image.shape, strict=True)):
-        first = frame.before - place + mask.shape[axis] // 2
+    for axis, span in enumerate(spans):
         sums = np.insert(count.cumsum(axis), 0, 0.0, axis)
-        ends = (np.clip(i, 0, mask.shape[axis]) for i in (first + n, first))
-        count = np.subtract(*(sums.take(end, axis) for end in ends))
+        begin, end = (sums.take(np.clip(i, 0, mask.shape[axis]), axis) for i in span)
+        count = end - begin
     return np.asarray(np.maximum(count, 1) / mask.sum())
 
 
