@@ -34,8 +34,8 @@ REPORTS = Path(".simkit/reports")
 AGAINST = (
     "Compare with another version of the pickers on the same micrographs, in place of stored baselines, and "
     "tell which particles were lost and found. OTHER is an environment, /path/to/venv or its python or "
-    "simkit, that has the other version installed beside a simkit; or a command that replaces the first "
-    "words of that of a `kind: command` picker, '/opt/base/bin/mypick' or '{python} base/pick.py', or all of "
+    "simkit, that has the other version installed beside a simkit; or a command for `kind: command` pickers "
+    "that replaces the first words of theirs, '/opt/base/bin/mypick' or '{python} base/pick.py', or all of "
     "them if it holds {micrographs}. A picker of which it is no other version is judged as ever."
 )
 
@@ -74,7 +74,6 @@ def run(
     import json
     import os
 
-    from simkit.io.atomic import write_bytes_atomic
     from simkit.suites import baseline
     from simkit.suites.choosing import files_of
     from simkit.suites.outcome import as_plain, exit_code, junit, markdown
@@ -100,13 +99,9 @@ def run(
     if rival is not None:
         against = {"other": rival.name, "changes": [change.plain for change in changes], "pages": pages}
         plain = {"outcomes": plain, "against": against}
-    for file, content in (
-        (junitxml, junit(outcomes, unused, remarks)),
-        (json_file, (json.dumps(plain, indent=1, ensure_ascii=False) + "\n").encode()),
-        (markdown_file, markdown(outcomes, unused, remarks).encode()),
-    ):
-        if file is not None:
-            write_bytes_atomic(file, content)
+    _write(junitxml, junit(outcomes, unused, remarks))
+    _write(json_file, (json.dumps(plain, indent=1, ensure_ascii=False) + "\n").encode())
+    _write(markdown_file, markdown(outcomes, unused, remarks).encode())
     if code := exit_code(outcomes, unused):
         raise typer.Exit(code)
 
@@ -211,6 +206,15 @@ def _chosen(loaded: LoadedSuite, expression: str | None) -> list[tuple[str, int]
         return chosen(loaded, expression)
     except ValueError as error:
         raise typer.BadParameter(f"-k: {error}") from None
+
+
+def _write(file: Path | None, content: bytes) -> None:
+    """Write a file, and the folder that it is in, if it is asked for."""
+    from simkit.io.atomic import write_bytes_atomic
+
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes_atomic(file, content)
 
 
 def _compared(

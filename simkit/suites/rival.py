@@ -203,25 +203,28 @@ def rival_of(text: str) -> Rival:
 def _environment(words: tuple[str, ...]) -> tuple[str, ...] | None:
     """Return what starts the simkit of an environment; None where no environment is meant."""
     first = Path(words[0]).expanduser()
-    if len(words) == 1 and first.is_dir():
+    alone = len(words) == 1
+    if alone and first.is_dir():
         program = first / "bin" / "simkit"
         if not program.is_file():
             raise DataError("no simkit is installed in this environment (bin/simkit)", str(first))
         return (str(program.absolute()),)
     if words[-2:] == ("-m", "simkit"):
-        words = (*words[:-2], *MODULE)
-    python = len(words) == 1 and _PYTHON.fullmatch(first.name)
-    if not python and words[-2:] != MODULE and (len(words) > 1 or first.name != "simkit"):
-        return None
-    found = shutil.which(first)
+        return (str(_found(first)), *words[1:-2], *MODULE)
+    if alone and first.name == "simkit":
+        return (str(_found(first)),)
+    if alone and _PYTHON.fullmatch(first.name):
+        beside = _found(first).with_name("simkit")
+        return (str(beside),) if beside.is_file() else (str(_found(first)), *MODULE)
+    return None
+
+
+def _found(program: Path) -> Path:
+    """Return where a program is; not what its name links to, for the link says which environment is meant."""
+    found = shutil.which(program)
     if found is None:
-        raise OutsideError(f"there is no program {words[0]!r} here; install it, or write where it is")
-    # Not resolved: the link to a Python says which environment is meant.
-    program = Path(found).absolute()
-    beside = program.with_name("simkit")
-    if python and beside.is_file():
-        return (str(beside),)
-    return (str(program), *MODULE) if python else (str(program), *words[1:])
+        raise OutsideError(f"there is no program '{program}' here; install it, or write where it is")
+    return Path(found).absolute()
 
 
 def _placed(word: str) -> str:

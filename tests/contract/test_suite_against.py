@@ -163,12 +163,6 @@ def test_what_a_version_loses_is_told_by_name_in_every_form(
     assert "1 of 3 expectations failed" in page or "2 of 3 expectations failed" in page
 
 
-def test_what_a_version_finds_is_no_loss(suite: Path) -> None:
-    told, change = compared(write_picker("base.py", lost=FORGETFUL))
-    assert set(told.values()) == {"passed"}
-    assert (ids(change.plain, "lost"), ids(change.plain, "found")) == ([], LOST)
-
-
 def test_two_copies_of_one_version_differ_in_nothing(suite: Path) -> None:
     result, plain = run(write_picker("base.py"), "-k", "mine")
     assert result.exit_code == 0, result.output
