@@ -109,25 +109,26 @@ def main() -> None:
 
 def compare(name: str, sought: TemplateBank, colour: str, grid: Grid, given: argparse.Namespace) -> None:
     calibration._measured.cache_clear()
-    scores, seconds = [], []
+    scores, seconds, expected = [], [], np.zeros(len(given.levels))
     for number in range(given.images):
         image, power = noise(grid, COLOURS[colour], stream(1, "calibration", colour, number))
         sight = Sight(image, grid, [sought], None, power, None, stream(0), given.workers)
         begin = time.perf_counter()
         # Whatever is above the lowest level is then a pick of any higher one.
-        found = picker(name, min(given.levels), "closed_form").pick(sight)
+        found = picker(name, min(given.levels), "measured").pick(sight)
         seconds.append(time.perf_counter() - begin)
         scores.append(found.picks["score"] / found.noise_sd)
-    begin = time.perf_counter()
-    picker(name, min(given.levels), "measured").pick(sight)
-    extra = time.perf_counter() - begin - min(seconds)
-    for u in given.levels:
+        # Pickers that are not told the noise estimate that of every image.
+        expected += [Asking.told["measured"](u) for u in given.levels]
+    picker(name, min(given.levels), "closed_form").pick(sight)
+    extra = seconds[0] - min(seconds)
+    for u, predicted in zip(given.levels, expected, strict=True):
         counted = int((np.concatenate(scores) >= u).sum())
-        closed, expected = (given.images * Asking.told[by](u) for by in ("closed_form", "measured"))
-        error = math.sqrt(max(counted, 1)) / expected
+        closed = given.images * Asking.told["closed_form"](u)
+        error = math.sqrt(max(counted, 1)) / predicted
         print(
             f"{name:15} {sought.name:10} {len(sought.angles):6}  {colour:8} {u:6.2f} {closed:12.1f}"
-            f" {expected:10.1f} {counted:8}   {counted / expected:.2f} ± {error:.2f}"
+            f" {predicted:10.1f} {counted:8}   {counted / predicted:.2f} ± {error:.2f}"
             f"   {min(seconds):.2f} + {extra:.2f} s",
             flush=True,
         )

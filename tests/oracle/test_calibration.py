@@ -10,6 +10,7 @@ from scipy.stats import false_discovery_control, norm
 from simkit.core import fourier
 from simkit.core.grid import Grid
 from simkit.core.random import stream
+from simkit.correlation import hiding
 from simkit.correlation.bank import TemplateBank, standardised
 from simkit.correlation.hiding import neighbourhood, saturated
 from simkit.correlation.peaks import suppress
@@ -121,6 +122,34 @@ def test_it_is_remembered_by_content_and_drawn_from_it():
     calibration._measured.cache_clear()
     assert calibrate([views(6)], white) == first
     assert calibrate([views(6, reach=8.0)], white) != first
+
+
+def plates(count, *, box=29, half=(3.0, 8.0)):
+    """Rectangles with sharp edges, of which steep noise leaves the edges alone."""
+    y, x = Grid((box, box), 1.0).offsets()
+    turns = np.arange(count) * np.pi / count
+    across = [abs(np.cos(a) * y - np.sin(a) * x) - half[0] for a in turns]
+    along = [abs(np.cos(a) * x + np.sin(a) * y) - half[1] for a in turns]
+    return 1 / (1 + np.exp(1.5 * np.maximum(across, along)))
+
+
+def steep(grid):
+    return 1 / np.maximum(grid.frequency_radius(), 0.004) ** 1.5
+
+
+def test_peaks_along_an_edge_hide_fewer_than_independent_ones(monkeypatch):
+    """A pick denies others a quarter of its neighbourhood, as eight drawings have it; independent ones all.
+
+    In 64 pieces of noise that is known to 0.11, so that four standard errors are below 0.7 (3e-5).
+    """
+    monkeypatch.setattr(hiding, "PIECES", 64)
+    edges = Views(plates(36), PIXEL, np.pi / 36, np.pi, 12.0)
+    assert calibrate([edges], steep).around < 0.7 * neighbourhood(12.0, 2)
+
+
+def test_where_hardly_any_are_hidden_peaks_count_as_independent():
+    """Less than one in a hundred neighbourhoods has a peak: the ten that are believed outweigh those seen."""
+    assert calibrate([views(1)], white).around == pytest.approx(neighbourhood(30.0, 2), rel=0.1)
 
 
 def test_close_independent_peaks_hide_each_other():
