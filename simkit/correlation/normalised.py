@@ -98,8 +98,8 @@ def masked_standard(templates: FloatArray, mask: Mask) -> FloatArray:
     return result
 
 
-def share_inside(mask: Mask, frame: Frame, places: Pixels) -> FloatArray:
-    """Return which share of the pixels under a mask is of the image; 0 becomes one pixel's.
+def pixels_beyond(mask: Mask, frame: Frame, places: Pixels) -> FloatArray:
+    """Return how many pixels under a mask are not of the image.
 
     Parameters
     ----------
@@ -118,13 +118,13 @@ def share_inside(mask: Mask, frame: Frame, places: Pixels) -> FloatArray:
     begins = [frame.before - place + m // 2 for place, m in zip(places, mask.shape, strict=True)]
     spans = [(first, first + n) for first, n in zip(begins, frame.image.shape, strict=True)]
     if all((a <= 0).all() and (b >= m).all() for (a, b), m in zip(spans, mask.shape, strict=True)):
-        return np.ones([len(place) for place in places])
+        return np.zeros([len(place) for place in places])
     count = mask.astype(np.float64)
     for axis, span in enumerate(spans):
         sums = np.insert(count.cumsum(axis), 0, 0.0, axis)
         begin, end = (sums.take(np.clip(i, 0, mask.shape[axis]), axis) for i in span)
         count = end - begin
-    return np.asarray(np.maximum(count, 1) / mask.sum())
+    return np.asarray(mask.sum() - count)
 
 
 class LocalSums:
@@ -156,15 +156,17 @@ class LocalSums:
         mask : array of bool
             Its centre n // 2 is put on every place.
         frame : Frame, optional
-            In which the image is set: what is beyond it then counts as varying like what is not, and not as
+            In which the image is set: what is beyond it then counts as noise of the image's, and not as
             constant. Templates hardly look at their ground, and where that alone is cut off, noise would
             reach higher coefficients than elsewhere.
         """
         moments = self._moments(mask, squares=True)
+        variance = 0.0 if frame is None else _bulk_variance(frame.cut(self._padded))
 
         def norm(at: Pixels) -> FloatArray:
             squares = moments(at)[1]
-            return np.sqrt(squares if frame is None else squares / share_inside(mask, frame, at))
+            beyond = 0.0 if frame is None else pixels_beyond(mask, frame, at)
+            return np.sqrt(squares + variance * beyond)
 
         return OnDemand(self._padded.shape, lambda at: moments(at)[0]), OnDemand(self._padded.shape, norm)
 
@@ -174,6 +176,11 @@ class LocalSums:
             return moments_under(self._padded, mask, pixels, **how, workers=self._workers)
 
         return remembered(moments)
+
+
+def _bulk_variance(values: FloatArray) -> float:
+    """Return the variance of most values, by their median absolute deviation; not of particles among them."""
+    return float((1.4826 * np.median(np.abs(values - np.median(values)))) ** 2)
 
 
 def ratio(products: FloatArray, norm: FloatArray) -> FloatArray:

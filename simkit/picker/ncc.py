@@ -37,8 +37,8 @@ OUTSIDE = 0.05
 class Ncc(TemplateSearch):
     """Pearson's correlation coefficient between the template and what lies under it, in [−1, 1].
 
-    Under `border: pad` the outside counts as the image's mean, and as varying like what of the image is under
-    the mask: a cut particle scores lower, and noise no higher than elsewhere. Expected false picks are those
+    Under `border: pad` the outside counts as the image's mean, and in the local contrast as noise of the
+    image's: a cut particle scores lower, and noise no higher than elsewhere. Expected false picks are those
     of white noise.
     """
 
