@@ -91,9 +91,8 @@ def test_the_promised_files_are_there(first: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3])
-def test_the_same_bits_for_any_number_of_workers(first: Path, tmp_path: Path, workers: int) -> None:
-    again = contents(run_into(tmp_path / "first", workers=workers, keep=True))
+def test_the_same_bits_for_any_number_of_workers(first: Path, tmp_path: Path) -> None:
+    again = contents(run_into(tmp_path / "first", workers=2, keep=True))
     expected = contents(first)
     assert set(again) == set(expected)
     different = [name for name in expected if again[name] != expected[name]]

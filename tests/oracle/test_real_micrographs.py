@@ -27,7 +27,7 @@ def test_apoferritin_with_a_declared_shell_in_one_report() -> None:
         ROOT / "scenarios" / "apoferritin.yaml",
         overrides=[f"micrographs.files={images}", f"micrographs.truth.files={positions}"],
     ).scenario
-    result = run_scenario(scenario, workers=2)
+    result = run_scenario(scenario, workers=1)
     values = result.judgements["shell"].values["apoferritin"]
     assert len(result.truth) == 635
     assert values["tp"] + values["unlabelled"] == len(result.pickers["shell"].picks)
@@ -53,7 +53,7 @@ def test_beta_galactosidase_with_a_declared_ball_beside_three_programs() -> None
         overrides=[f"micrographs.files={folder}/*.jpg", f"micrographs.truth.files={folder}/*.csv", *boxes],
     ).scenario
     quick = {name: picker for name, picker in scenario.pickers.items() if name in ("plain", *programs)}
-    result = run_scenario(scenario.model_copy(update={"pickers": quick, "expect": ()}), workers=2)
+    result = run_scenario(scenario.model_copy(update={"pickers": quick, "expect": ()}), workers=1)
     values = {name: judged.values["particle"] for name, judged in result.judgements.items()}
     assert len(result.truth) == 629
     for name, figures in programs.items():
@@ -65,7 +65,7 @@ def test_beta_galactosidase_with_a_declared_ball_beside_three_programs() -> None
 
 def test_hemocyanin_with_a_declared_barrel() -> None:
     scenario = load(ROOT / "scenarios" / "klh.yaml").scenario
-    picks, _ = pick_files(scenario, [DATA / "hemocyanin" / "KLH.tif"], "barrel", workers=2)
+    picks, _ = pick_files(scenario, [DATA / "hemocyanin" / "KLH.tif"], "barrel", workers=1)
     tops = picks.take(picks["class"] == "top")
     found = np.stack([tops["y"], tops["x"]], axis=1) / 2.2
     # The four rings that an eye sees in this picture, read off it to within some ten pixels.
