@@ -12,8 +12,8 @@ from simkit.correlation.device import BATCH, Accelerator, torch_device
 from simkit.correlation.steering import SteeredBank
 from simkit.correlation.tiles import best_over_views
 
-# A score is three transforms long in single precision: some ten roundings of 6e-8 each, relative to the largest
-# of the scores. Together they come out below 1e-6; twice that is a fault.
+# A score is three transforms long in single precision: some ten roundings of 6e-8 each, relative to the
+# largest of the scores. Together they come out below 1e-6; twice that is a fault.
 ROUNDING = 2e-6
 
 
