@@ -88,7 +88,7 @@ def _check_out_base(head: Path) -> None:
     picking = base / "mypicker" / "picking.py"
     text = picking.read_text()
     assert "threshold=5.0" in text
-    picking.write_text(text.replace("threshold=5.0", "threshold=8.0"))
+    picking.write_text(text.replace("threshold=5.0", "threshold=5.3"))
     program = head / ".base" / "bin" / "simkit"
     program.parent.mkdir(parents=True)
     program.write_text(OTHER.format(python=sys.executable, base=str(base)))
