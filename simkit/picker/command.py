@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, ClassVar, Literal
+from zlib import crc32
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -132,7 +133,9 @@ class Command(OutsidePicker, BatchPicker):
         """See `BatchPicker.pick_all`."""
         together = self.per == "run"
         parts = [tuple(batch.plates)] if together else [(plate,) for plate in batch.plates]
-        seeds = [int(batch.rng.integers(2**31)) for _ in parts]
+        first = int(batch.rng.integers(2**31))
+        # By name, since others may have been given to other processes.
+        seeds = [first if together else (first + crc32(part[0].name.encode())) % 2**31 for part in parts]
         found: dict[str, Found] = {}
         with TemporaryDirectory(prefix="simkit-") as root:
             desks = [Desk(Path(root, str(number)), part) for number, part in enumerate(parts)]

@@ -20,7 +20,7 @@ LAYERS = [
     {"sweeps", "conformance"},
     {"reports"},
     {"suites"},
-    {"cli", "api", "__init__"},
+    {"cli", "api", "__init__", "__main__"},
 ]
 HEIGHT = {room: height for height, layer in enumerate(LAYERS) for room in layer}
 EXPENSIVE = {"matplotlib": {"reports"}, "scipy.fft": {"core/fourier.py"}, "finufft": {"core/fourier.py"}}
@@ -47,7 +47,9 @@ def wrong_imports(room: str, source: str) -> list[str]:
         if parts[0] != "simkit" or len(parts) < 2:
             continue
         other = parts[1]
-        same = other == room or (room in ("api", "__init__", "cli") and HEIGHT[other] <= HEIGHT[room])
+        same = other == room or (
+            room in ("api", "__init__", "__main__", "cli") and HEIGHT[other] <= HEIGHT[room]
+        )
         if not same and HEIGHT[other] >= HEIGHT[room]:
             wrong.append(name)
     return wrong
