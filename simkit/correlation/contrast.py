@@ -75,10 +75,9 @@ def _mean_score(found: Scan, probe: Probe) -> FloatArray:
     kernel = resampled(probe.kernels.mean(axis=0, keepdims=True), ratio)
     mean = SteeredBank.exact(kernel)
     # What lies under the mask of a bank that is not steered is not asked for.
-    scores, _ = best_over_views(
+    return best_over_views(
         found.samples, mean, found.best, start=found.start, workers=found.workers, device=found.device
     )
-    return scores
 
 
 def _opposite(found: Scan, template: int, probe: Probe, index: Indices) -> float:

@@ -82,7 +82,7 @@ class Rescan:
         pixels = np.ix_(*[np.rint(samples * self._step).astype(int) for samples in at])
         for i, (probe, bank) in enumerate(zip(self.probes, self.found.banks, strict=True)):
             sums = probe.sums[pixels].astype(np.float32)
-            scores, _ = best_over_views(self.found.samples, bank, sums, start=start)
+            scores = best_over_views(self.found.samples, bank, sums, start=start)
             winner[scores > best] = i
             best = np.maximum(best, scores)
         self.found.best[region], self.found.winner[region] = best, winner

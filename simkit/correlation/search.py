@@ -10,6 +10,7 @@ other side of a dip.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class Scan:
     banks : tuple of SteeredBank
         The templates on the search grid.
     noise_sd : float
-        Standard deviation of a score at one place and angle; of several templates the largest.
+        Standard deviation of a score at one place and angle; NaN where the field does not know it.
     lost_energy : float
         Largest share of any view's energy that the search did not see.
     workers : int
@@ -110,7 +111,6 @@ def scan(
 
     best = np.full(shape, -np.inf, np.float32)
     winner = np.zeros(shape, np.int16)
-    spreads = []
     group = np.array(groups if groups is not None else [0] * len(probes))
     compete = len(set(group)) > 1
     rival, runner = (
@@ -118,18 +118,17 @@ def scan(
     )
     for i, (probe, bank) in enumerate(zip(probes, banks, strict=True)):
         sums = probe.sums[pixels].astype(np.float32)
-        scores, first = best_over_views(samples, bank, sums, start=start, workers=workers, device=device)
+        scores = best_over_views(samples, bank, sums, start=start, workers=workers, device=device)
         if probe.norm is not None:
-            norm = probe.norm[pixels].astype(np.float32)
-            scores, first = ratio(scores, norm), ratio(first, norm)
+            scores = ratio(scores, probe.norm[pixels].astype(np.float32))
         if rival is not None and runner is not None:
             _keep_rival(i, scores, best, winner, rival, runner, group)
         winner[scores > best] = i
         best = np.maximum(best, scores)
-        spreads.append(robust_sd(first) if field.noise_sd is None else field.noise_sd)
     origin = tuple((a * step - frame.before) * frame.image.pixel_size for a in start)
     grid = Grid(shape, frame.image.pixel_size * step, origin)
-    return Scan(best, winner, grid, start, samples, banks, max(spreads), lost, workers, rival, runner, device)
+    noise_sd = math.nan if field.noise_sd is None else field.noise_sd
+    return Scan(best, winner, grid, start, samples, banks, noise_sd, lost, workers, rival, runner, device)
 
 
 def _keep_rival(
@@ -187,8 +186,3 @@ def _resampled_rows(values: FloatArray, wanted: int, workers: int) -> FloatArray
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(work, range(0, len(rows), STRIP)))
     return resampled.reshape(*lead, wanted)
-
-
-def robust_sd(values: FloatArray) -> float:
-    """Return the standard deviation of the bulk of values: 1.4826 times their median absolute deviation."""
-    return 1.4826 * float(np.median(np.abs(values - np.median(values))))

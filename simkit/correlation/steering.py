@@ -43,6 +43,28 @@ HARDLY_COARSER = 20
 
 
 @dataclass(frozen=True)
+class Search:
+    """The views that are searched: kernels to correlate with, and what makes scores of the products.
+
+    A correlation costs more than anything that is done with it. Of an image's places it costs the same
+    whatever the kernel, so that a basis is worth it only where it has fewer kernels than there are views.
+
+    Attributes
+    ----------
+    kernels : array, shape (n_kernels, *box), float32
+        Views, or kernels that views are mixed of.
+    mixing : array, shape (n_views, n_kernels + 1), or None
+        Of each view, the share of every kernel and of the mask; None if the kernels are the views.
+    pedestals : array, shape (n_kernels,), or None
+        Constant parts of kernels that are views, to be multiplied with the mask; None if there are none.
+    """
+
+    kernels: FloatArray
+    mixing: FloatArray | None = None
+    pedestals: FloatArray | None = None
+
+
+@dataclass(frozen=True)
 class SteeredBank:
     """Views as linear combinations of a few kernels and of the mask.
 
@@ -64,9 +86,14 @@ class SteeredBank:
     stride: int = 1
 
     @property
-    def searched(self) -> FloatArray | None:
-        """The rows of `mixing` that a search needs."""
-        return None if self.mixing is None else self.mixing[:: self.stride]
+    def search(self) -> Search:
+        """What a search of every `stride`-th view correlates, in the form with the fewer correlations."""
+        if self.mixing is None:
+            return Search(self.basis)
+        searched = self.mixing[:: self.stride]
+        if len(searched) > len(self.basis):
+            return Search(self.basis, mixing=searched)
+        return Search(np.tensordot(searched[:, :-1], self.basis, 1), pedestals=searched[:, -1])
 
     @classmethod
     def exact(cls, kernels: FloatArray) -> SteeredBank:

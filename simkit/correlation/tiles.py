@@ -7,6 +7,7 @@ same bits however many there are.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 
@@ -27,7 +28,7 @@ def best_over_views(
     start: Sequence[int],
     workers: int = 1,
     device: Device = HOST,
-) -> tuple[FloatArray, FloatArray]:
+) -> FloatArray:
     """Correlate an image with the views of a bank and keep the best score at every place.
 
     Parameters
@@ -47,36 +48,35 @@ def best_over_views(
 
     Returns
     -------
-    best : array of the shape of `sums`, float32
+    array of the shape of `sums`, float32
         The largest score over all views that are searched.
-    first : array of the shape of `sums`, float32
-        The score of the first view alone.
     """
-    box, shape = bank.basis.shape[1:], sums.shape
-    edges = device.edges(box, len(bank.basis))
+    sought = bank.search
+    box, shape = sought.kernels.shape[1:], sums.shape
+    edges = device.edges(box, len(sought.kernels))
     size = tuple(
         fourier.fast_length(min(edge, n + b - 1)) for edge, b, n in zip(edges, box, shape, strict=True)
     )
     step = [s - b + 1 for s, b in zip(size, box, strict=True)]
-    spectra = device.xp.conj(device.forward(device.put(bank.basis), size))
-    mixing = None if bank.searched is None else device.put(bank.searched)
-    best, first = np.empty_like(sums), np.empty_like(sums)
+    spectra = device.xp.conj(device.forward(device.put(sought.kernels), size))
+    mixing = None if sought.mixing is None else device.put(sought.mixing)
+    best = np.empty_like(sums)
 
     def search(corner: tuple[int, ...]) -> None:
         region = tuple(slice(c, min(c + s, n)) for c, s, n in zip(corner, step, shape, strict=True))
         origin = [a + c - b // 2 for a, c, b in zip(start, corner, box, strict=True)]
         tile = device.forward(device.put(window(image, origin, size)), size)
         maps = _maps(tile, spectra, size, sums[region].shape, device)
-        found = (
-            _largest(maps, device)
+        under = device.put(sums[region])
+        best[region] = device.get(
+            _largest(maps, sought.pedestals, under, device)
             if mixing is None
-            else _steered(maps, mixing, device.put(sums[region]), device)
+            else _steered(maps, mixing, under, device)
         )
-        best[region], first[region] = map(device.get, found)
 
     corners = itertools.product(*[range(0, n, s) for n, s in zip(shape, step, strict=True)])
     device.each(search, corners, workers=workers)
-    return best, first
+    return best
 
 
 def _maps(
@@ -91,14 +91,13 @@ def _maps(
             yield maps[(k, *cut)]
 
 
-def _largest(maps: Iterator[Array], device: Device) -> tuple[Array, Array]:
-    first = best = next(maps)
-    for scores in maps:
-        best = device.xp.maximum(best, scores)
-    return best, first
+def _largest(maps: Iterator[Array], pedestals: FloatArray | None, sums: Array, device: Device) -> Array:
+    if pedestals is not None:
+        maps = (scores + float(p) * sums for scores, p in zip(maps, pedestals, strict=True))
+    return functools.reduce(device.xp.maximum, maps)
 
 
-def _steered(maps: Iterator[Array], mixing: Array, sums: Array, device: Device) -> tuple[Array, Array]:
+def _steered(maps: Iterator[Array], mixing: Array, sums: Array, device: Device) -> Array:
     xp, (views, terms) = device.xp, mixing.shape
     stack = device.empty((terms, *sums.shape))
     for k, scores in enumerate(maps):
@@ -106,11 +105,10 @@ def _steered(maps: Iterator[Array], mixing: Array, sums: Array, device: Device) 
     stack[-1, ...] = sums
     flat = xp.reshape(stack, (terms, -1))
     places = flat.shape[1]
-    best, first = device.empty((places,)), device.empty((places,))
+    best = device.empty((places,))
     for block in _parts(places, device.block(views)):
-        scores = mixing @ flat[:, block]
-        best[block], first[block] = xp.max(scores, axis=0), scores[0, :]
-    return xp.reshape(best, sums.shape), xp.reshape(first, sums.shape)
+        best[block] = xp.max(mixing @ flat[:, block], axis=0)
+    return xp.reshape(best, sums.shape)
 
 
 def _parts(count: int, at_once: int) -> list[slice]:

@@ -182,14 +182,27 @@ def test_tiles_equal_direct_sums(box: tuple[int, ...]) -> None:
     kernels = rng.standard_normal((5, *box))
     places = tuple(n - 2 * b for n, b in zip(shape, box, strict=True))
     bank = SteeredBank.exact(kernels)
-    best, first = best_over_views(image, bank, np.zeros(places, np.float32), start=box, workers=1)
+    best = best_over_views(image, bank, np.zeros(places, np.float32), start=box, workers=1)
     direct = np.empty((5, *places))
     for place in np.ndindex(*places):
         cut = tuple(slice(p + b - b // 2, p + b - b // 2 + b) for p, b in zip(place, box, strict=True))
         direct[(slice(None), *place)] = (kernels * image[cut]).sum(axis=tuple(range(1, len(box) + 1)))
     # Single-precision transforms of 50 numbers of order 1.
     np.testing.assert_allclose(best, direct.max(axis=0), atol=1e-4)
-    np.testing.assert_allclose(first, direct[0], atol=1e-4)
+
+
+@pytest.mark.parametrize(("stride", "views_themselves"), [(1, False), (2, False), (3, True), (7, True)])
+def test_views_are_mixed_of_a_basis_only_where_that_is_smaller(stride: int, views_themselves: bool) -> None:
+    rng = np.random.default_rng(5)
+    image = rng.standard_normal((50, 44)).astype(np.float32)
+    basis = rng.standard_normal((7, 9, 9)).astype(np.float32)
+    bank = SteeredBank(basis, rng.standard_normal((18, 8)).astype(np.float32), stride)
+    sums = rng.standard_normal((30, 24)).astype(np.float32)
+    patches = np.lib.stride_tricks.sliding_window_view(image, (9, 9))[6:36, 6:30]
+    direct = bank.scores(patches, sums)[..., ::stride].max(axis=-1)
+    assert (bank.search.mixing is None) == views_themselves
+    # Single precision of sums of 81 × 7 products of order 1.
+    np.testing.assert_allclose(best_over_views(image, bank, sums, start=(10, 10)), direct, atol=1e-3)
 
 
 def test_tiles_join_without_a_seam() -> None:
@@ -197,9 +210,9 @@ def test_tiles_join_without_a_seam() -> None:
     image = rng.standard_normal((1500, 40)).astype(np.float32)
     bank = SteeredBank.exact(rng.standard_normal((2, 9, 9)))
     sums = np.zeros((1400, 20), np.float32)
-    whole, _ = best_over_views(image, bank, sums, start=(30, 10))
+    whole = best_over_views(image, bank, sums, start=(30, 10))
     for begin in (0, 480, 505, 1013):  # 504 places fit a tile of 512
-        part, _ = best_over_views(image, bank, sums[begin : begin + 60], start=(30 + begin, 10))
+        part = best_over_views(image, bank, sums[begin : begin + 60], start=(30 + begin, 10))
         np.testing.assert_allclose(whole[begin : begin + 60], part, atol=1e-4)
 
 
