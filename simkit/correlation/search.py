@@ -9,7 +9,6 @@ other side of a dip.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -157,9 +156,12 @@ def _reduced(
         parts = list(pool.map(lambda p: without_pedestal(p.kernels, p.mask), probes))
     spectra = [BankSpectrum.of(particles, field.weight, workers=workers) for particles, _ in parts]
     kept = coarsest(spectra, lost_energy / 2)
-    steering = functools.partial(steer, kept=kept, lost_energy=lost_energy)
+
+    def steered_by(part: tuple[FloatArray, FloatArray], spectrum: BankSpectrum) -> tuple[SteeredBank, float]:
+        return steer(*part, spectrum, kept=kept, lost_energy=lost_energy)
+
     with ThreadPoolExecutor(workers) as pool:
-        steered = list(pool.map(lambda part, spectrum: steering(*part, spectrum), parts, spectra))
+        steered = list(pool.map(steered_by, parts, spectra))
     return kept, tuple(bank for bank, _ in steered), max(lost for _, lost in steered)
 
 

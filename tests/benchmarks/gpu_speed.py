@@ -107,7 +107,7 @@ def scans(
             },
         )
     seconds["cpu"] *= sums.size / few.size
-    here, there = found["cpu"][0], found["device"][0]
+    here, there = found["cpu"], found["device"]
     told(what, seconds, np.abs(here - there[:part, :part]).max(), np.abs(here).max())
 
 
