@@ -81,7 +81,8 @@ def _around(
     """Return the scores of the samples within a radius of a place, and how far from it they are."""
     index = np.array(grid.indices(*place))
     reach = radius / grid.pixel_size
-    low, high = (np.clip(np.ceil(index + side * reach), 0, grid.shape).astype(int) for side in (-1, 1))
+    low = np.clip(np.ceil(index - reach), 0, grid.shape).astype(int)
+    high = np.clip(np.floor(index + reach) + 1, 0, grid.shape).astype(int)
     axes = [np.square(np.arange(a, b) - i) for a, b, i in zip(low, high, index, strict=True)]
     distance = np.sqrt(sum(np.ix_(*axes))) * grid.pixel_size
     part = scores[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
