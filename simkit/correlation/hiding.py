@@ -105,7 +105,7 @@ def kept_free(
         tops = np.argwhere((maximum_filter(scores, 3, mode="wrap") == scores) & (scores > level))
         around = scores[tuple(np.moveaxis((tops[:, None] + window) % field.shape, -1, 0))]
         heights = scores[tuple(tops.T)]
-        best += np.count_nonzero(around.max(axis=1, initial=-np.inf) <= heights)
+        best += int((around.max(axis=1, initial=-np.inf) <= heights).sum())
         kept += _staying(tops, heights, field.shape, reach)
     peaks = PIECES * size * float(unhidden(np.array(best / (PIECES * size)), len(window)))
     expected = peaks * kept * neighbourhood(reach, ndim) / (2 * PIECES * size)
