@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +25,9 @@ from simkit.cli.manners import (
 if TYPE_CHECKING:
     from simkit.conformance.card import Card
     from simkit.picker.base import Picker
+
+INTERPRETER = re.compile(r"(python|sh|bash|perl|julia|Rscript)[\d.]*")
+"""Runs a program that has a name of its own."""
 
 
 @friendly
@@ -131,7 +135,8 @@ def _of_words(words: list[str], format: str | None, options: list[str]) -> Mappi
 def _name(text: str) -> str:
     """Return what a card calls a picker: its kind, its function, its program."""
     words = text.removeprefix("kind:").removeprefix("files:").split()
-    return Path(next((word for word in words if "{" not in word), text)).name
+    named = [word for word in words if "{" not in word and not INTERPRETER.fullmatch(Path(word).name)]
+    return Path(next(iter(named), text)).name
 
 
 def _of_scenario(file: Path, names: list[str], *, plain: bool) -> Mapping[str, Picker]:

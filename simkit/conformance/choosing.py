@@ -98,7 +98,12 @@ def _written(text: str, format: str | None) -> dict[str, Any]:
         raise ScenarioError(
             "say with --format what a command writes; `simkit list coordinates` has the names"
         )
-    return {"kind": "command", "argv": argv, "output": named}
+    return {"kind": "command", "argv": [_found(word) for word in argv], "output": named}
+
+
+def _found(word: str) -> str:
+    """Return a file that is here by its whole path: the program is started elsewhere."""
+    return str(Path(word).absolute()) if Path(word).is_file() else word
 
 
 def _ours(kind: str) -> dict[str, Any]:

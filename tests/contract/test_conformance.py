@@ -149,11 +149,17 @@ def test_options_are_those_of_a_scenario(simkit):
     assert (command.per, command.output.binning, command.argv) == ("micrograph", 4, ("mine", "{micrograph}"))
 
 
+def test_a_program_here_is_found_though_it_is_started_elsewhere(simkit, tmp_path):
+    command = picker_of("python program.py {out} {micrographs}", format="topaz")
+    assert command.argv == ("python", str(tmp_path / "program.py"), "{out}", "{micrographs}")
+
+
 def test_a_card_calls_a_picker_by_the_name_of_what_runs():
     from simkit.cli.conformance import _name
 
     assert _name("kind:matched_filter") == "matched_filter"
     assert _name("{python} tools/mypick.py {out} {micrographs}") == "mypick.py"
+    assert _name("/opt/venv/bin/python3.12 tools/mypick.py {out} {micrographs}") == "mypick.py"
     assert _name("package.module:function") == "package.module:function"
 
 
