@@ -24,7 +24,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import resample
 from scipy.special import ndtr, ndtri
 
 from simkit.core import fourier
@@ -108,6 +107,9 @@ class ScoreField:
         length = np.sqrt(np.clip(values[:rank], np.finfo(np.float32).tiny, None))
         basis = (vectors[:, :rank] / length).T.astype(np.float32) @ flat
         parts = np.split(vectors[:, :rank] * length, np.cumsum(counts)[:-1])
+        # Loads SciPy's statistics, which a command that searches nothing would wait for.
+        from scipy.signal import resample
+
         turned = [resample(p, n * len(p)) if n > 1 else p for p, n in zip(parts, finer, strict=True)]
         mixing = np.concatenate(turned)
         mixing /= np.linalg.norm(mixing, axis=1, keepdims=True)

@@ -34,6 +34,7 @@ from simkit.picker._expectation import Expectation, expectation
 from simkit.picker._harvest import Harvest, Search
 from simkit.picker._laws import ScoreLaw, score_laws
 from simkit.picker._marks import doubts, significance, spelled, uncertainties
+from simkit.picker._places import placed
 from simkit.picker._sites import at_sites
 from simkit.picker.base import Found, Picker, Sight
 from simkit.theory.random_field import LOWEST_LEVEL, level_for, spectral_moments
@@ -159,6 +160,7 @@ class TemplateSearch(Picker):
             ),
             above,
         )
+        harvest = placed(harvest, found, probes, threshold=self.threshold, detectability=self.detectability)
         if self.lattice == "fitted":
             search = Search(
                 found=found,
@@ -188,7 +190,7 @@ class TemplateSearch(Picker):
         doubted = doubts(peaks, grid=sight.grid, found=found, probes=probes, level=level)
         candidates = candidates.replace(
             **self.errors(peaks, probes, candidates["score"], found.noise_sd),
-            **significance(harvest.ranks, found.noise_sd, harvest.above),
+            **significance(harvest.ranks, found.noise_sd, harvest.above, harvest.misplaced),
             **harvest.columns,
             **choice.columns,
             flags=spelled({**doubted, **harvest.doubts}),
@@ -216,8 +218,6 @@ class TemplateSearch(Picker):
         )
 
     def _scan(self, sight: Sight, field: Field, probes: Sequence[Probe], groups: Sequence[int]) -> Scan:
-        # What noise scores is worked out meanwhile, and need not be told from the scores.
-        field = field if field.noise_sd is not None else replace(field, noise_sd=math.nan)
         lost_energy = self.lost_energy if self.search == "coarse" else 0.0
         device = device_named(sight.device)
         return scan(

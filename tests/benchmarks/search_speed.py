@@ -38,7 +38,7 @@ DENSITY = 80 / 2048**2
 APART = 95.0
 NOISE = 2.0
 TIMED_ANGLES = 3
-PYTME_VIEWS = 24
+PYTME_VIEWS = 96
 """Views that pyTME is timed on: it takes long to begin, and little for each."""
 
 PYTME_PROCESSES = (1, 2)
@@ -263,7 +263,7 @@ def main() -> None:
     began = os.getloadavg()
     times = least(options.rounds, jobs)
     for n in pytme:
-        # What it spends once, whatever the number of views, is taken off: it is spared the start of processes.
+        # What it spends once, whatever the number of views, is taken off, the start of processes too.
         few_took, more_took = times.pop(f"pyTME {n} few"), times.pop(f"pyTME {n} more")
         spent = [b - a for a, b in zip(few_took, more_took, strict=True)]
         # The processor's time of processes that stay alive is not to be had.
