@@ -24,6 +24,9 @@ NEAR = 0.5
 APART = 0.5
 """Share of the distance to the nearest other pick within which scores may be this particle's."""
 
+SURE = 1e3
+"""d′ of a particle whose place is beyond doubt: of images without noise it is infinite."""
+
 Detectability = Callable[[FloatArray, float], FloatArray]
 
 
@@ -49,13 +52,13 @@ def placed(
         ``detectability(scores, noise_sd)`` → the d′ that scores speak of.
     """
     scores = np.array([peak.score for peak in harvest.peaks])
-    heights = detectability(scores, found.noise_sd)
+    heights = np.minimum(detectability(scores, found.noise_sd), SURE)
     if not len(scores) or not np.isfinite(heights).any():
         return harvest
     supports = np.array([probes[peak.template].bank.support for peak in harvest.peaks])
     positions = np.array([peak.position for peak in harvest.peaks])
     chances = misplacement(
-        detectability(found.best, found.noise_sd),
+        np.minimum(detectability(found.best, found.noise_sd), SURE),
         found.grid,
         positions,
         heights,
