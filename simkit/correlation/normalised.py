@@ -161,7 +161,7 @@ class LocalSums:
             reach higher coefficients than elsewhere.
         """
         moments = self._moments(mask, squares=True)
-        variance = 0.0 if frame is None else _bulk_variance(frame.cut(self._padded))
+        variance = 0.0 if frame is None else _noise_variance(frame.cut(self._padded))
 
         def norm(at: Pixels) -> FloatArray:
             squares = moments(at)[1]
@@ -178,9 +178,9 @@ class LocalSums:
         return remembered(moments)
 
 
-def _bulk_variance(values: FloatArray) -> float:
-    """Return the variance of most values, by their median absolute deviation; not of particles among them."""
-    return float((1.4826 * np.median(np.abs(values - np.median(values)))) ** 2)
+def _noise_variance(values: FloatArray) -> float:
+    """Return the variance of white noise, from what most neighbours differ by, whatever slope there is."""
+    return float((1.4826 * np.median(np.abs(np.diff(values)))) ** 2 / 2)
 
 
 def ratio(products: FloatArray, norm: FloatArray) -> FloatArray:

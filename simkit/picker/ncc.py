@@ -33,6 +33,9 @@ from simkit.picker.base import Found, Sight
 OUTSIDE = 0.05
 """Share of a template's energy that its circle may lose: 2.5 % of d′, and neighbours stay out of the rest."""
 
+ROUNDING = 1e-9
+"""By which a coefficient cannot be told from 1, which would speak of an infinite d′."""
+
 
 class Ncc(TemplateSearch):
     """Pearson's correlation coefficient between the template and what lies under it, in [−1, 1].
@@ -62,8 +65,8 @@ class Ncc(TemplateSearch):
         The particle itself is in the norm that products are divided by, so that a coefficient r of n pixels
         has d′ = r √n / √(1 − r²), with 1 / √n its deviation in noise.
         """
-        with np.errstate(divide="ignore"):
-            return super().detectability(scores / np.sqrt(1 - np.minimum(scores, 1.0) ** 2), noise_sd)
+        below_one = np.minimum(scores, 1 - ROUNDING)
+        return super().detectability(scores / np.sqrt(1 - below_one**2), noise_sd)
 
     def pick(self, sight: Sight) -> Found:
         """See `Picker.pick`."""
