@@ -33,8 +33,8 @@ from simkit.picker.base import Found, Sight
 OUTSIDE = 0.05
 """Share of a template's energy that its circle may lose: 2.5 % of d′, and neighbours stay out of the rest."""
 
-ROUNDING = 1e-9
-"""By which a coefficient cannot be told from 1, which would speak of an infinite d′."""
+ROUNDING = 1e-6
+"""By which a coefficient in single precision may be off 1, which would speak of an infinite d′."""
 
 
 class Ncc(TemplateSearch):
