@@ -65,8 +65,8 @@ class Ncc(TemplateSearch):
         The particle itself is in the norm that products are divided by, so that a coefficient r of n pixels
         has d′ = r √n / √(1 − r²), with 1 / √n its deviation in noise.
         """
-        below_one = np.minimum(scores, 1 - ROUNDING)
-        return super().detectability(scores / np.sqrt(1 - below_one**2), noise_sd)
+        short_of_one = np.minimum(np.abs(scores), 1 - ROUNDING)
+        return super().detectability(scores / np.sqrt(1 - short_of_one**2), noise_sd)
 
     def pick(self, sight: Sight) -> Found:
         """See `Picker.pick`."""
