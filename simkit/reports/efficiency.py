@@ -85,21 +85,10 @@ def _of_kind(result: RunResult, picker: str) -> Iterator[str]:
         yield "it does not whiten, though the noise is coloured"
     if what == "ncc" and _contrast(result, picker) > STRONG:
         yield "it divides by the local contrast, which the particle itself raises"
-    if what == "ncc" and getattr(spec, "mask", "") == "circle":
-        views = [view for views in result.banks_of(picker).values() for view in views]
-        cut = max(map(outside, views), default=0.0)
-        if cut > COARSE:
-            yield f"its circular mask leaves out up to {100 * cut:.2g} % of a template’s energy, the fringes"
     if what == "phase":
         yield "it compares phases alone, so that weak frequencies count as much as strong ones"
     if what == "matched_filter" and getattr(spec, "noise", "") == "estimated":
         yield "it estimates the spectrum of the noise from the micrograph, where faint particles may be left"
-
-
-def outside(bank: TemplateBank) -> float:
-    """Return the share of the first view's energy beyond the particle's own radius."""
-    squares = sum(offset**2 for offset in bank.grid.offsets())
-    return float((bank.images[0] ** 2)[squares > bank.support**2].sum())
 
 
 def _contrast(result: RunResult, picker: str) -> float:

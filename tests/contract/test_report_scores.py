@@ -269,18 +269,6 @@ class TestEfficiency:
         assert "estimates the spectrum" in told(coloured, estimated, **low)[0]
         assert "spectrum" not in told(coloured, declared, **low)[0]
 
-    def test_a_mask_that_cuts_the_fringes_is_a_reason(self, result: RunResult) -> None:
-        bank = result.banks["ring"][0]
-        # Seven tenths of the energy in the centre, the rest in a corner far beyond the particle's radius.
-        view = np.zeros_like(bank.images[0])
-        view[tuple(n // 2 for n in view.shape)], view[0, 0] = np.sqrt(0.7), np.sqrt(0.3)
-        fringed = dataclasses.replace(bank, images=view[np.newaxis], angles=bank.angles[:1])
-        changed = dataclasses.replace(result, banks={"ring": (fringed,)})
-        low = {"eta_detection": 0.5, "eta_localisation": 0.95}
-        assert efficiency.outside(fringed) == pytest.approx(0.3)
-        assert "leaves out up to 30 % of" in told(changed, Ncc(threshold=self.cut), **low)[0]
-        assert "leaves out" not in told(changed, Ncc(threshold=self.cut, mask="box"), **low)[0]
-
     def test_a_mean_that_templates_do_not_have_is_a_reason(self, result: RunResult) -> None:
         bank = result.banks["ring"][0]
         # Ones on m of n pixels have m / n of their energy m in the mean over the box.
