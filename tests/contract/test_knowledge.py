@@ -54,7 +54,18 @@ def test_only_an_oracle_is_shown_the_true_noise() -> None:
 
 def test_a_sight_holds_no_truth() -> None:
     names = set(vars(shown_to(asks=True)))
-    assert names == {"pixels", "grid", "banks", "spacing", "noise_spectrum", "mask", "rng", "workers", "name"}
+    assert names == {
+        "pixels",
+        "grid",
+        "banks",
+        "device",
+        "spacing",
+        "noise_spectrum",
+        "mask",
+        "rng",
+        "workers",
+        "name",
+    }
 
 
 def test_each_picker_and_micrograph_has_a_stream_of_its_own() -> None:
