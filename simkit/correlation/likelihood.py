@@ -143,7 +143,9 @@ class Likelihood:
         self._field = field
         self._pixel = field.frame.image.pixel_size
         self._metric = gram_under(field.weight, self._pixel)
-        self._spectrum = noise
+        # Of one grid for every peak of a template.
+        self._weight = functools.cache(field.weight)
+        self._variance = noise and functools.cache(lambda grid: _variance(noise, grid))
         same = noise is field.weight
         self._noise = self._metric if same else noise and gram_under(noise, self._pixel)
 
@@ -222,7 +224,7 @@ class Likelihood:
         )
 
     def _with_errors(self, peak: Peak, found: Fit, images: FloatArray, patch: FloatArray) -> Peak:
-        if self._noise is None or self._spectrum is None:
+        if self._noise is None or self._variance is None:
             return peak
         noise = found.gram if self._noise is self._metric else self._noise(images)
         n, ndim = len(images) - 1, images.ndim - 1
@@ -232,10 +234,9 @@ class Likelihood:
         grid = Grid(patch.shape, self._pixel)
         seen = images[0]
         if self._field.weight is not white:
-            seen = fourier.inverse(fourier.forward(seen) * self._field.weight(grid), grid.shape)
+            seen = fourier.inverse(fourier.forward(seen) * self._weight(grid), grid.shape)
         left = patch - found.products[0] / found.gram[0, 0] * seen
-        variance = fourier.energy(self._spectrum(grid), grid.shape) / grid.size
-        return replace(peak, covariance=result, unrest=unrest(found, images, left) / variance)
+        return replace(peak, covariance=result, unrest=unrest(found, images, left) / self._variance(grid))
 
 
 def covariance(found: Fit, noise: FloatArray) -> FloatArray:
@@ -268,6 +269,11 @@ def covariance(found: Fit, noise: FloatArray) -> FloatArray:
     inverse = np.linalg.inv(found.curvature)
     square = found.height**2 - noise[0, 0] / found.gram[0, 0] - np.trace(inverse @ scatter)
     return np.asarray(inverse @ scatter @ inverse / (square if square > 0 else np.nan))
+
+
+def _variance(spectrum: NoiseSpectrum, grid: Grid) -> float:
+    """Return the variance of a pixel of noise."""
+    return fourier.energy(spectrum(grid), grid.shape) / grid.size
 
 
 def unrest(found: Fit, images: FloatArray, left: FloatArray) -> float:

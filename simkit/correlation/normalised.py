@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Literal
 
@@ -37,7 +38,7 @@ def template_mask(
     return np.asarray(sum(squares) <= limit**2)
 
 
-def holding_radius(templates: FloatArray, lost: float) -> float | None:
+def holding_radius(templates: FloatArray, lost: float) -> float:
     """Return the radius of the smallest circle that holds templates, their mean under it taken away.
 
     What is alike under all of a circle is lost with the mean: a disk in a circle of its own radius looks like
@@ -137,41 +138,42 @@ class LocalSums:
     ----------
     padded : array
         Zero-mean image.
+    frame : Frame, optional
+        In which the image is set: of the norm what is beyond it then counts as noise of the image's, and not
+        as constant. Templates hardly look at their ground, and where that alone is cut off, noise would reach
+        higher coefficients than elsewhere.
     rough : bool
         Whether single precision will do where many are asked for at once, see `moments_under`.
     workers : int
         Threads; no sum depends on it.
     """
 
-    def __init__(self, padded: FloatArray, *, rough: bool = False, workers: int = 1) -> None:
-        self._padded, self._rough, self._workers = padded, rough, workers
+    def __init__(
+        self, padded: FloatArray, *, frame: Frame | None = None, rough: bool = False, workers: int = 1
+    ) -> None:
+        self._padded, self._frame, self._rough, self._workers = padded, frame, rough, workers
 
     def sums(self, mask: Mask) -> OnDemand:
         """Return Σ f under a mask whose centre n // 2 is put on every place."""
         moments = self._moments(mask, squares=False)
         return OnDemand(self._padded.shape, lambda at: moments(at)[0])
 
-    def sums_and_norm(self, mask: Mask, frame: Frame | None = None) -> tuple[OnDemand, OnDemand]:
-        """Return Σ f and sqrt(Σ (f − f̄)²) under a mask; the latter is 0 where nothing varies.
-
-        Parameters
-        ----------
-        mask : array of bool
-            Its centre n // 2 is put on every place.
-        frame : Frame, optional
-            In which the image is set: what is beyond it then counts as noise of the image's, and not as
-            constant. Templates hardly look at their ground, and where that alone is cut off, noise would
-            reach higher coefficients than elsewhere.
-        """
-        moments = self._moments(mask, squares=True)
-        variance = 0.0 if frame is None else _noise_variance(frame.cut(self._padded))
+    def sums_and_norm(self, mask: Mask) -> tuple[OnDemand, OnDemand]:
+        """Return Σ f and sqrt(Σ (f − f̄)²) under a mask; the latter is 0 where nothing varies."""
+        moments, frame = self._moments(mask, squares=True), self._frame
 
         def norm(at: Pixels) -> FloatArray:
             squares = moments(at)[1]
-            beyond = 0.0 if frame is None else pixels_beyond(mask, frame, at)
-            return np.sqrt(squares + variance * beyond)
+            return np.sqrt(
+                squares if frame is None else squares + self._noise * pixels_beyond(mask, frame, at)
+            )
 
         return OnDemand(self._padded.shape, lambda at: moments(at)[0]), OnDemand(self._padded.shape, norm)
+
+    @functools.cached_property
+    def _noise(self) -> float:
+        """Variance of the noise in the image."""
+        return _noise_variance(self._padded if self._frame is None else self._frame.cut(self._padded))
 
     def _moments(self, mask: Mask, *, squares: bool) -> Callable[[Pixels], FloatArray]:
         def moments(pixels: Pixels) -> FloatArray:

@@ -101,12 +101,13 @@ class Ncc(TemplateSearch):
     def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
         """See `TemplateSearch.prepare`."""
         field = Field(frame, frame.pad(image), white)
-        local = LocalSums(field.values, rough=self.search == "coarse", workers=sight.workers)
-        return field, [self._probe(bank, local, frame) for bank in sight.banks]
+        rough = self.search == "coarse"
+        local = LocalSums(field.values, frame=frame, rough=rough, workers=sight.workers)
+        return field, [self._probe(bank, local) for bank in sight.banks]
 
-    def _probe(self, bank: TemplateBank, local: LocalSums, frame: Frame) -> Probe:
+    def _probe(self, bank: TemplateBank, local: LocalSums) -> Probe:
         mask = template_mask(bank.grid.shape, self.mask, holding_radius(bank.images, OUTSIDE))
         # What is not compared with the image need not be looked at.
         part = around(mask)
         mask, views = mask[part], bank.images[(slice(None), *part)]
-        return Probe(bank, masked_standard(views, mask), mask, *local.sums_and_norm(mask, frame))
+        return Probe(bank, masked_standard(views, mask), mask, *local.sums_and_norm(mask))

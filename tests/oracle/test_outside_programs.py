@@ -185,6 +185,24 @@ def test_what_it_is_given(
     assert not Path(facts["here"]).exists()
 
 
+def test_a_seed_is_a_micrographs_own_however_work_is_shared(program: Callable[..., Command]) -> None:
+    body = """
+        print(sys.argv[2])
+        pathlib.Path(sys.argv[1]).write_text("image_name\\tx_coord\\ty_coord\\n")
+    """
+    picker = program(body, "{out}", "{seed}", "{micrograph}", per="micrograph")
+
+    def seeds(*names: str) -> list[str]:
+        return [
+            found.logs[f"{n}.stdout.txt"]
+            for n, found in zip(names, picker.pick_all(batch(*names)), strict=True)
+        ]
+
+    together = seeds("a", "c")
+    assert len(set(together)) == 2
+    assert together == seeds("a") + seeds("c")
+
+
 def test_views_of_any_size_share_their_centre() -> None:
     def bank(side: int) -> TemplateBank:
         drawn = np.zeros((1, side, side))
