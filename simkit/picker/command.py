@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 from pydantic_core import PydanticCustomError
 
 from simkit.core.errors import DataError, OutsideError
-from simkit.core.paths import BASE_DIR
+from simkit.core.paths import BASE_DIR, DataFiles
 from simkit.core.quantity import TIME, PositiveDuration, shortest
 from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank
@@ -85,6 +85,10 @@ class Command(OutsidePicker, BatchPicker):
 
     timeout: PositiveDuration = 3600.0
     """How long one start may take, for example `20 min`."""
+
+    depends: DataFiles | None = None
+    """Further files that decide what it finds, for example `[weights.pt, "src/**/*.cpp"]`: where one has
+    changed, it is run anew."""
 
     @field_validator("argv")
     @classmethod

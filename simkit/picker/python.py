@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from simkit.core.errors import OutsideError, ScenarioError, SimkitError
 from simkit.core.grid import FloatArray, Grid
+from simkit.core.paths import DataFiles
 from simkit.core.tables import Picks
 from simkit.picker._outside import OutsidePicker
 from simkit.picker.base import Found, Sight
@@ -101,6 +102,10 @@ class Python(OutsidePicker):
 
     options: dict[str, JsonValue] = {}
     """Further keywords that the function is called with."""
+
+    depends: DataFiles | None = None
+    """Further files that decide what it finds, for example `[weights.pt, "src/**/*.cpp"]`: where one has
+    changed, it is run anew."""
 
     @field_validator("options")
     @classmethod
