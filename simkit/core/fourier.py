@@ -94,8 +94,11 @@ def zero_nyquist(spectrum: ComplexArray, shape: Sequence[int]) -> ComplexArray:
     return result
 
 
-def phase_ramp(grid: Grid, displacement: Sequence[float]) -> ComplexArray:
-    """Return e^(−2πi k·d): multiplying a spectrum by it moves the image by +d (Å an axis)."""
+def phase_ramp(grid: Grid, displacement: Sequence[FloatArray | float]) -> ComplexArray:
+    """Return e^(−2πi k·d): multiplying a spectrum by it moves the image by +d (Å an axis).
+
+    Arrays of displacements, shape (…, 1, …, 1) with an axis of the grid for each 1, give a ramp for each.
+    """
     ramp: ComplexArray = np.ones((1,) * grid.ndim, complex)
     for k, d in zip(grid.frequencies(), displacement, strict=True):
         ramp = ramp * np.exp(-2j * np.pi * k * d)
