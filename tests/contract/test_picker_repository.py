@@ -20,14 +20,15 @@ LAYOUT = ROOT / "docs" / "picker-repository"
 WORKFLOW = LAYOUT / ".github" / "workflows" / "simkit.yml"
 JOBS: dict[str, Any] = YAML(typ="safe").load(WORKFLOW.read_text(encoding="utf-8"))["jobs"]
 
-OTHER = """\
+PROGRAM = """\
 #!{python}
-import sys
-sys.path.insert(0, {base!r})
+import os, sys
+os.cpu_count = lambda: 1
+sys.path.insert(0, {project!r})
 from simkit.cli.main import main
 main()
 """
-"""Stands for the simkit of an environment in which the other version is installed."""
+"""Stands for the simkit of an environment in which a version of the picker is installed, on one core."""
 
 
 def commands(job: str) -> list[str]:
@@ -54,11 +55,10 @@ def test_a_job_runs_as_it_is_written(job: str, tmp_path: Path) -> None:
     shutil.copytree(LAYOUT, head)
     if job == "base-against-head":
         _check_out_base(head)
-    bin_folder = str(Path(sys.executable).parent)
+    _install(head, tmp_path / "bin")
     environment = {
         **os.environ,
-        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(head),
+        "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "CI": "true",
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
         "OMP_NUM_THREADS": "1",
@@ -89,9 +89,13 @@ def _check_out_base(head: Path) -> None:
     text = picking.read_text()
     assert "threshold=5.0" in text
     picking.write_text(text.replace("threshold=5.0", "threshold=5.3"))
-    program = head / ".base" / "bin" / "simkit"
-    program.parent.mkdir(parents=True)
-    program.write_text(OTHER.format(python=sys.executable, base=str(base)))
+    _install(base, head / ".base" / "bin")
+
+
+def _install(project: Path, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    program = folder / "simkit"
+    program.write_text(PROGRAM.format(python=sys.executable, project=str(project)))
     program.chmod(0o755)
 
 
