@@ -16,6 +16,7 @@ from scipy.special import chdtri
 from simkit.core import fourier
 from simkit.core.grid import ComplexArray, FloatArray, Grid
 from simkit.correlation.bank import TemplateBank
+from simkit.correlation.peaks import highest_within
 from simkit.correlation.rings import Rings
 from simkit.correlation.whitening import NoiseSpectrum
 
@@ -282,7 +283,7 @@ def _standing_out(
     """Tell where heights are more than noise and no slope or sidelobe of higher ones."""
     # Where even the lower ones are high, particles are everywhere: the scale is then known no better than 1.
     scale = min(float(np.quantile(heights[inside], QUIET) / chdtri(freedom, 1 - QUIET)), 1.0)
-    highest = functools.partial(ndimage.maximum_filter, size=2 * math.ceil(2 * radius) + 1, mode="nearest")
+    highest = functools.partial(highest_within, reach=math.ceil(2 * radius))
     return (heights > scale * chdtri(freedom, CHANCE)) & (
         heights > DOMINANT * np.array(list(pool.map(highest, heights)))
     )

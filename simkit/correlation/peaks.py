@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,21 +64,55 @@ def local_maxima(values: FloatArray) -> Indices:
     -------
     array of int, shape (n, ndim)
     """
-    around = ndimage.maximum_filter(values, size=3, mode="nearest")
-    tops = values == around
-    labels, count = ndimage.label(tops, structure=np.ones((3,) * values.ndim))
-    if count == 0:
-        return np.empty((0, values.ndim), np.intp)
-    places = np.flatnonzero(tops)
-    _, first = np.unique(labels.ravel()[places], return_index=True)
-    shoulders = np.unique(labels[_beside_a_slope(values, tops)])
-    kept = np.delete(places[first], shoulders - 1)
-    return np.stack(np.unravel_index(kept, values.shape), axis=-1)
+    tops = highest_within(values, 1) == values
+    places = np.argwhere(tops)
+    around = _windows(np.pad(values, 1, constant_values=np.nan))[tuple(places.T)]
+    equal = np.count_nonzero(around.reshape(len(places), -1) == values[tops][:, None], axis=1)
+    wide = equal > 1
+    if not wide.any():
+        return places
+    first = _plateaus(tops, places[wide], equal[wide])
+    kept = np.ravel_multi_index(tuple(np.concatenate([places[~wide], first]).T), values.shape)
+    return np.stack(np.unravel_index(np.sort(kept), values.shape), axis=-1)
 
 
-def _beside_a_slope(values: FloatArray, tops: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    slopes = np.where(tops, -np.inf, values)
-    return tops & (ndimage.maximum_filter(slopes, size=3, mode="nearest") == values)
+def _plateaus(tops: npt.NDArray[np.bool_], places: Indices, equal: Indices) -> Indices:
+    """Return the first pixel of every plateau all of whose pixels are tops.
+
+    Parameters
+    ----------
+    tops : array of bool
+        Where no neighbour is higher.
+    places : array of int, shape (n, ndim)
+        Those with an equal neighbour.
+    equal : array of int, shape (n,)
+        How many pixels, of each and its neighbours, are as high.
+    """
+    flat = np.zeros_like(tops)
+    flat[tuple(places.T)] = True
+    label = ndimage.label(flat, structure=np.ones((3,) * tops.ndim))[0][tuple(places.T)]
+    _, first = np.unique(label, return_index=True)
+    around = _windows(np.pad(tops, 1))[tuple(places.T)].reshape(len(places), -1)
+    shoulders = label[np.count_nonzero(around, axis=1) < equal]
+    return places[first[~np.isin(label[first], shoulders)]]
+
+
+def _windows(padded: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.lib.stride_tricks.sliding_window_view(padded, (3,) * padded.ndim)
+
+
+def highest_within(values: FloatArray, reach: int) -> FloatArray:
+    """Return the highest value up to `reach` pixels away along each axis; nothing lies beyond the border."""
+    for axis in range(values.ndim):
+        room = [(reach, reach) if a == axis else (0, 0) for a in range(values.ndim)]
+        values = np.pad(values, room, constant_values=-np.inf)
+        lead, seen = (slice(None),) * axis, 1
+        # The highest of many is the higher of the highest of the first and the last of them.
+        while seen <= 2 * reach:
+            step = min(seen, 2 * reach + 1 - seen)
+            values = np.maximum(values[(*lead, slice(-step))], values[(*lead, slice(step, None))])
+            seen += step
+    return values
 
 
 def suppress(positions: FloatArray, scores: FloatArray, reach: FloatArray) -> Indices:

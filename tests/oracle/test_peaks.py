@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import ndimage
 
-from simkit.correlation.peaks import Peak, local_maxima, suppress, suppress_lazily
+from simkit.correlation.peaks import Peak, highest_within, local_maxima, suppress, suppress_lazily
 from simkit.correlation.subpixel import quadratic_peak
 
 LEVELS = st.integers(0, 3)
@@ -47,6 +48,12 @@ def regional_maxima(values: np.ndarray) -> list[tuple[int, ...]]:
 def test_local_maxima_are_the_regional_maxima(values: np.ndarray) -> None:
     found = [tuple(row) for row in local_maxima(values.astype(float)).tolist()]
     assert found == sorted(regional_maxima(values))
+
+
+@given(SMALL_MAPS, st.integers(0, 9))
+def test_the_highest_within_a_reach_is_that_of_scipys_filter(values: np.ndarray, reach: int) -> None:
+    expected = ndimage.maximum_filter(values.astype(float), 2 * reach + 1, mode="nearest")
+    assert (highest_within(values.astype(float), reach) == expected).all()
 
 
 def greedy(positions: np.ndarray, scores: np.ndarray, reach: np.ndarray) -> list[int]:
