@@ -126,31 +126,31 @@ class BankSpectrum:
         Not scaled.
     norm : array, shape (n_angles,)
         The standard deviation of every view's score in that noise.
-    band : array of int, shape (n_frequencies,)
-        Number 1 … `UNIT` of samples, of every `UNIT`, that a grid must keep to hold the frequency.
+    within : array, shape (n_frequencies, UNIT + 1), float32
+        Share of each frequency's cell that a grid holds that keeps m of every `UNIT` samples.
     energy : array, shape (n_angles, UNIT + 1)
-        Every view's share in each band.
+        Every view's share within each of those grids.
     """
 
     values: ComplexArray
     norm: FloatArray
-    band: FloatArray
+    within: FloatArray
     energy: FloatArray
 
     @classmethod
     def of(
         cls, kernels: FloatArray, weight: Callable[[Grid], FloatArray], *, workers: int = 1
     ) -> BankSpectrum:
-        """Transform kernels, shape (n_angles, *box), weighted by the noise power of what they meet."""
-        box = kernels.shape[1:]
-        grid = Grid(tuple(fourier.fast_length(2 * n - 1) for n in box), 1.0)
+        """Transform kernels, shape (n_angles, *box), weighted by the noise power of what they meet.
+
+        Without padding: sums over all frequencies are exact for white noise. In other noise, parts of a
+        kernel more than half a box apart meet the covariance at what is left to a whole box.
+        """
+        grid = Grid(tuple(fourier.fast_length(n) for n in kernels.shape[1:]), 1.0)
         # Cut to a small grid, a power spectrum can fall below zero where it is nearly nothing.
         counted = np.clip(weight(grid), 0, None) * fourier.hermitian_weights(grid.shape) / grid.size
         root = np.sqrt(counted).astype(np.float32).ravel()
-        highest = np.broadcast_arrays(*[np.abs(k) for k in grid.frequencies()])
-        band = np.floor(np.max(highest, axis=0) * 2 * UNIT).astype(int) + 1
-        band = np.minimum(band, UNIT).ravel()
-        in_band = np.eye(UNIT + 1, dtype=np.float32)[band]
+        within = _within(grid).reshape(root.size, -1)
         values = np.empty((len(kernels), root.size), np.complex64)
         energy = np.empty((len(kernels), UNIT + 1))
 
@@ -158,19 +158,29 @@ class BankSpectrum:
             few = slice(begin, begin + AT_ONCE)
             spectra = fourier.forward_stack(kernels[few].astype(np.float32), grid.shape)
             np.multiply(spectra.reshape(-1, root.size), root, out=values[few])
-            energy[few] = fourier.power(values[few]) @ in_band
+            energy[few] = fourier.power(values[few]) @ within
 
         # A few at a time, which the cache holds from one step to the next.
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(transform, range(0, len(kernels), AT_ONCE)))
-        norm = np.sqrt(energy.sum(axis=1))
+        norm = np.sqrt(energy[:, -1])
         energy /= np.where(norm > 0, norm, 1.0)[:, None] ** 2
-        return cls(values, norm, band, energy)
+        return cls(values, norm, within, energy)
 
     def lost_beyond(self) -> FloatArray:
         """Return the worst view's energy beyond each band: entry m for a grid that keeps m of `UNIT`."""
-        beyond = self.energy[:, ::-1].cumsum(axis=1)[:, ::-1] - self.energy
+        beyond = self.energy[:, -1:] - self.energy
         return beyond.max(axis=0)
+
+
+def _within(grid: Grid) -> FloatArray:
+    """Return what share of each frequency's cell every coarser grid holds, shape (*half, UNIT + 1)."""
+    edges = np.arange(UNIT + 1) / (2 * UNIT)
+    within = np.ones(UNIT + 1)
+    for k, n in zip(grid.frequencies(), grid.shape, strict=True):
+        within = within * np.clip((edges - np.abs(k)[..., None]) * n + 0.5, 0, 1)
+    within[..., -1] = 1  # of the highest, half a cell is beyond Nyquist
+    return within.astype(np.float32)
 
 
 def coarsest(spectra: list[BankSpectrum], lost_energy: float) -> int:
@@ -239,14 +249,17 @@ def steer(
     """
     scale = np.where(spectrum.norm > 0, spectrum.norm, 1.0)[:, None]
     # Side by side, real and imaginary parts are real vectors with the real part of the products.
-    inside = np.ascontiguousarray(spectrum.values[:, spectrum.band <= kept]).view(np.float32)
+    share = np.sqrt(spectrum.within[:, kept])
+    held = share > 0
+    inside = np.multiply(spectrum.values[:, held], share[held], order="C").view(np.float32)
     gram = (inside @ inside.T) / (scale * scale.T)
     eigenvalues, vectors = (part[..., ::-1] for part in np.linalg.eigh(gram))
     lost = (1 - np.cumsum(eigenvalues * vectors**2, axis=1)).max(axis=0)
     enough = np.flatnonzero(lost <= lost_energy)
     rank = int(enough[0]) + 1 if enough.size else len(particles)
     vectors = vectors[:, :rank]
-    basis = resampled(np.tensordot((vectors / scale).T, particles, 1), UNIT / kept)
+    parts = (vectors / scale).T.astype(particles.dtype)
+    basis = resampled(np.tensordot(parts, particles, 1), UNIT / kept)
     mixing = np.hstack([vectors * scale, pedestals[:, None]])
     bank = SteeredBank(basis.astype(np.float32), mixing.astype(np.float32), _stride(gram))
     return bank, max(float(lost[rank - 1]), 0.0)

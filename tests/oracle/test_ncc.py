@@ -276,7 +276,7 @@ def test_up_to_a_resolution_is_the_exhaustive_search_of_what_is_low_passed() -> 
     assert coarse.map_grid.pixel_size >= RESOLUTION / 2
     ours, theirs = (
         {
-            name: found.picks[name][np.argsort(found.picks["y"] // 40 * 1e4 + found.picks["x"])]
+            name: found.picks[name][np.argsort(np.rint(found.picks["y"] / 40) * 1e4 + found.picks["x"])]
             for name in "yx"
         }
         | {"score": np.sort(found.picks["score"])}
