@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from scipy import ndimage
@@ -14,8 +16,9 @@ from scipy.spatial import KDTree
 from simkit.core.grid import FloatArray
 from simkit.correlation.likelihood import Likelihood
 from simkit.correlation.normalised import ratio
+from simkit.correlation.padding import window
 from simkit.correlation.peaks import Indices, Peak, local_maxima, suppress, suppress_lazily
-from simkit.correlation.refinement import Field, Known, Probe, Summit, climb, fitted, height, peak_at
+from simkit.correlation.refinement import Field, Probe, Start, Summit, climb, fitted, heights, peaks_at
 from simkit.correlation.search import Scan
 from simkit.correlation.subpixel import quadratic_peak
 
@@ -28,6 +31,9 @@ NOISE_MARGIN = 0.5
 MOST_STARTS = 4
 """Places and angles from which one peak is climbed: all angles of a round template are alike."""
 
+TOGETHER = 8
+"""Rough peaks that are worked out in one go: enough that two threads share the work well."""
+
 FEWEST_BELOW = 100
 """Peaks that are kept below the level at least, if there are so many: where particles count as noise, a
 level of so many standard deviations is not low."""
@@ -36,7 +42,7 @@ MOST_BELOW = 1000
 """The same at most: in structured images there may be any number."""
 
 MayStand = Callable[[FloatArray, int], bool]
-Between = Callable[[Probe, Summit, Peak], Peak]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -110,20 +116,16 @@ def best_peaks(
 
     slack = 2 * (found.grid.pixel_size + field.frame.image.pixel_size)
 
-    def threads(peak: Callable[[int], Peak | None], rows: Indices) -> list[Peak | None]:
-        with ThreadPoolExecutor(found.workers) as pool:
-            return list(pool.map(peak, rows.tolist()))
-
     def exact_above(floor: float) -> list[Peak]:
         rows = np.flatnonzero(bounds >= floor)
         # Nearly all of these will be asked for, one by one: threads share them out before.
-        threads(functools.partial(work.exact, floor=floor), survivors[bounds[survivors] >= floor])
+        work.shared_out(functools.partial(work.exact, floor=floor), survivors[bounds[survivors] >= floor])
         return suppress_lazily(
             rough.position[rows],
             bounds[rows],
             reaches[rows],
             slack=slack,
-            refine=lambda j: work.exact(int(rows[j]), floor=floor),
+            refine=lambda j: work.exact([int(rows[j])], floor=floor)[0],
         )
 
     cut = level(rough.height[survivors])
@@ -142,7 +144,7 @@ def best_peaks(
     rest = survivors[_gaps(rough.position[survivors], peaks) > slack]
     most, fewest = (_nth(rough.height[rest], n) for n in (MOST_BELOW, FEWEST_BELOW))
     lowest = min(max(low, most), fewest)
-    lower = threads(functools.partial(work.near, below=cut), rest[rough.height[rest] >= lowest])
+    lower = work.shared_out(functools.partial(work.near, below=cut), rest[rough.height[rest] >= lowest])
     everything = peaks + [p for p in lower if p is not None]
     return _apart(everything, reach)[: len(picks) + MOST_BELOW], cut
 
@@ -184,7 +186,7 @@ def best_near(
     nearby = KDTree(rough.position).query_ball_point(places, radius + slack)
     near: list[Peak | None] = []
     for place, rows in zip(places, nearby, strict=True):
-        peaks = [work.exact(int(i), floor=low) for i in sorted(rows)]
+        peaks = [work.exact([i], floor=low)[0] for i in sorted(rows)]
         own = [p for p in peaks if p and p.score >= low and np.linalg.norm(p.position - place) <= radius]
         near.append(max(own, key=lambda p: p.score, default=None))
     return near
@@ -211,8 +213,7 @@ def peaks_near(
     position = np.array(found.grid.origin) + index * found.grid.pixel_size
     work = _Work(found, field, probes, RoughPeaks(index, position, np.zeros(len(index))), may_stand)
     work.winner = templates
-    with ThreadPoolExecutor(found.workers) as pool:
-        return list(pool.map(work.highest, range(len(index))))
+    return work.shared_out(work.highest, np.arange(len(index)))
 
 
 def _nth(descending: FloatArray, n: int) -> float:
@@ -240,8 +241,22 @@ def margin(score: FloatArray | float, noise_sd: float, rise: FloatArray | float 
     return np.maximum(RELATIVE_MARGIN, 2 * rise) * np.abs(score) + NOISE_MARGIN * noise_sd
 
 
+class _Once(Generic[T]):
+    """Answers for rows, each worked out once, several of them together."""
+
+    def __init__(self, answers: Callable[[list[int]], Sequence[T]]) -> None:
+        self._answers = answers
+        self._known: dict[int, T] = {}
+
+    def __call__(self, rows: Sequence[int]) -> list[T]:
+        fresh = [i for i in rows if i not in self._known]
+        if fresh:
+            self._known.update(zip(fresh, self._answers(fresh), strict=True))
+        return [self._known[i] for i in rows]
+
+
 class _Work:
-    """Rough peaks worked out on full pixels, each once."""
+    """Rough peaks worked out on full pixels, each once; rows asked for together are of one template."""
 
     def __init__(
         self, found: Scan, field: Field, probes: Sequence[Probe], rough: RoughPeaks, may_stand: MayStand
@@ -250,94 +265,133 @@ class _Work:
         self.winner: Indices = found.winner[tuple(rough.index.T)].astype(np.intp)
         self.probes = probes
         self.likelihood = Likelihood(field, field.noise)
-        self.summit = functools.cache(self._summit)
-        self.highest = functools.cache(self._highest)
-        self.seen = functools.cache(self._seen)
-        self.promise = functools.cache(self._promise)
-        self.starts = functools.cache(self._starts)
+        self.summits = _Once(self._summits)
+        self.highest = _Once(self._highest)
+        self.seen = _Once(self._seen)
+        self.promises = _Once(self._promises)
+        self.starts = _Once(self._starts)
 
-    def exact(self, i: int, *, floor: float) -> Peak | None:
-        """Return the exact peak near a rough one, if it may reach the floor."""
-        if self.promise(i) < floor:
-            return None
-        top = self.summit(i)
-        lowest = floor / (1 + RELATIVE_MARGIN)
-        if top is None or top.score * (1 + self._probe(i).rise) < lowest or height(top) < lowest:
-            return None
-        return self.highest(i)
+    def shared_out(self, peaks: Callable[[list[int]], list[Peak | None]], rows: Indices) -> list[Peak | None]:
+        """Return the peaks of rows of any template, in their order; threads share them out, few at a time."""
+        own = [rows[self.winner[rows] == template] for template in range(len(self.probes))]
+        shares = [of[i : i + TOGETHER].tolist() for of in own for i in range(0, len(of), TOGETHER)]
+        with ThreadPoolExecutor(self.found.workers) as pool:
+            found = dict(
+                zip(itertools.chain(*shares), itertools.chain(*pool.map(peaks, shares)), strict=True)
+            )
+        return [found[i] for i in rows.tolist()]
 
-    def near(self, i: int, *, below: float) -> Peak | None:
-        """Return the nearest peak, reached from the likeliest start alone, if it is lower than a score."""
-        top = climb(self.field, self._probe(i), *self.starts(i)[0]) if self.starts(i) else None
-        peak = self._standing(i, top)
-        return peak if peak and peak.score < below else None
+    def exact(self, rows: Sequence[int], *, floor: float) -> list[Peak | None]:
+        """Return the exact peaks near rough ones, None where they cannot reach the floor."""
+        hoped = [i for i, promise in zip(rows, self.promises(rows), strict=True) if promise >= floor]
+        tops = {i: top for i, top in zip(hoped, self.summits(hoped), strict=True) if top is not None}
+        if not tops:
+            return [None] * len(rows)
+        lowest, rise = floor / (1 + RELATIVE_MARGIN), 1 + self._probe(rows).rise
+        high = [
+            i
+            for (i, top), height in zip(tops.items(), heights(list(tops.values())), strict=True)
+            if top.score * rise >= lowest and height >= lowest
+        ]
+        peaks = dict(zip(high, self.highest(high), strict=True))
+        return [peaks.get(i) for i in rows]
 
-    def _probe(self, i: int) -> Probe:
-        return self.probes[self.winner[i]]
+    def near(self, rows: Sequence[int], *, below: float) -> list[Peak | None]:
+        """Return the nearest peaks, reached from the likeliest starts alone, if lower than a score."""
+        starts = [of[0] for of in self.starts(rows)]
+        peaks = self._standing(rows, climb(self.field, self._probe(rows), starts))
+        return [peak if peak and peak.score < below else None for peak in peaks]
 
-    def _highest(self, i: int) -> Peak | None:
+    def _probe(self, rows: Sequence[int]) -> Probe:
+        return self.probes[self.winner[rows[0]]]
+
+    def _highest(self, rows: Sequence[int]) -> list[Peak | None]:
         # Only from where a pick may be is it worth looking further, across a dip.
-        top = self.summit(i)
-        top = top and climb(self.field, self._probe(i), top.place, top.view, radius=2)
-        return self._standing(i, top, between=self.likelihood.at_top if self._probe(i).rigid else None)
+        probe, tops = self._probe(rows), self.summits(rows)
+        begun = [(top.place, top.view) for top in tops if top is not None]
+        further = iter(climb(self.field, probe, begun, radius=2))
+        return self._standing(rows, [top and next(further) for top in tops], likeliest=probe.rigid)
 
-    def _standing(self, i: int, top: Summit | None, between: Between | None = None) -> Peak | None:
-        if top is None or top.score <= 0:
-            return None
-        peak = peak_at(self.field, self._probe(i), top, int(self.winner[i]))
-        if between is not None:
-            peak = between(self._probe(i), top, peak)
-        return peak if self.may_stand(peak.position, peak.template) else None
+    def _standing(
+        self, rows: Sequence[int], tops: Sequence[Summit | None], *, likeliest: bool = False
+    ) -> list[Peak | None]:
+        probe = self._probe(rows)
+        standing = {i: top for i, top in zip(rows, tops, strict=True) if top is not None and top.score > 0}
+        if not standing:
+            return [None] * len(rows)
+        summits = list(standing.values())
+        peaks = peaks_at(self.field, probe, summits, int(self.winner[rows[0]]))
+        if likeliest:
+            peaks = self.likelihood.at_tops(probe, summits, peaks)
+        kept = {
+            i: peak
+            for i, peak in zip(standing, peaks, strict=True)
+            if self.may_stand(peak.position, peak.template)
+        }
+        return [kept.get(i) for i in rows]
 
-    def _summit(self, i: int) -> Summit | None:
+    def _summits(self, rows: Sequence[int]) -> list[Summit | None]:
         field, grid = self.field, self.found.grid
-        known: Known = {}
-        climbed = [climb(field, self._probe(i), *start, known=known) for start in self.starts(i)]
-        summits = [s for s in climbed if s is not None]
+        starts = self.starts(rows)
+        climbed = iter(climb(field, self._probe(rows), [start for of in starts for start in of]))
         step = grid.pixel_size / field.frame.image.pixel_size
-        # A summit further off is another candidate's; it must not take the place of a lower one here.
-        own = [s for s in summits if np.abs(s.place - self._pixel(i)).max() <= step + 1]
-        return max(own or summits, key=lambda s: s.score, default=None)
+        highest = []
+        for i, of in zip(rows, starts, strict=True):
+            summits = [s for s in itertools.islice(climbed, len(of)) if s is not None]
+            # A summit further off is another candidate's; it must not take the place of a lower one here.
+            own = [s for s in summits if np.abs(s.place - self._pixel(i)).max() <= step + 1]
+            highest.append(max(own or summits, key=lambda s: s.score, default=None))
+        return highest
 
-    def _promise(self, i: int) -> float:
-        """Return a bound of the exact score, from all angles on the search's own grid."""
-        _, scores = self.seen(i)
-        middle = scores[(1,) * (scores.ndim - 1)]
-        views = fitted(self._probe(i).bank, int(middle.argmax()))
-        window = np.moveaxis(scores[..., views], -1, 0)
-        top = float(quadratic_peak(window[None] if len(views) == 3 else window)[1][0])
-        return top + float(margin(top, self.found.noise_sd))
+    def _promises(self, rows: Sequence[int]) -> list[float]:
+        """Return bounds of the exact scores, from all angles on the search's own grid."""
+        windows = []
+        for _, scores in self.seen(rows):
+            middle = scores[(1,) * (scores.ndim - 1)]
+            views = fitted(self._probe(rows).bank, int(middle.argmax()))
+            window = np.moveaxis(scores[..., views], -1, 0)
+            windows.append(window if len(views) == 3 else window[0])
+        tops = quadratic_peak(np.stack(windows))[1]
+        return [float(top + margin(top, self.found.noise_sd)) for top in tops]
 
-    def _seen(self, i: int) -> tuple[list[Indices], FloatArray]:
-        """Return the pixels of a rough peak's sample and its neighbours, and all views' scores there."""
-        found, probe = self.found, self._probe(i)
-        sample = self.rough.index[i] + found.start
-        bank = found.banks[self.winner[i]]
+    def _seen(self, rows: Sequence[int]) -> list[tuple[list[Indices], FloatArray]]:
+        """Return the pixels of rough peaks' samples and their neighbours, and all views' scores there."""
+        found, probe = self.found, self._probe(rows)
+        bank = found.banks[self.winner[rows[0]]]
         box = bank.basis.shape[1:]
-        corner = [int(s) - n // 2 - 1 for s, n in zip(sample, box, strict=True)]
-        near = found.samples[tuple(slice(c, c + n + 2) for c, n in zip(corner, box, strict=True))]
-        patches = np.lib.stride_tricks.sliding_window_view(near, box)
+        samples = self.rough.index[list(rows)] + np.array(found.start)
+        covered = [n + 2 for n in box]
+        near = np.stack(
+            [window(found.samples, corner, covered) for corner in samples - np.array(box) // 2 - 1]
+        )
+        patches = np.lib.stride_tricks.sliding_window_view(near, box, axis=tuple(range(1, near.ndim)))
         step = found.grid.pixel_size / self.field.frame.image.pixel_size
-        pixels = [np.rint((int(s) + np.arange(-1, 2)) * step).astype(int) for s in sample]
-        scores = bank.scores(patches, probe.sums[np.ix_(*pixels)])
+        pixels = [
+            [np.rint((s + np.arange(-1, 2)) * step).astype(int) for s in sample]
+            for sample in samples.tolist()
+        ]
+        meshes = [np.ix_(*along) for along in pixels]
+        scores = bank.scores(patches, np.stack([probe.sums[mesh] for mesh in meshes]))
         if probe.norm is not None:
-            scores = ratio(scores, probe.norm[np.ix_(*pixels)][..., None])
-        return pixels, scores
+            scores = ratio(scores, np.stack([probe.norm[mesh] for mesh in meshes])[..., None])
+        return list(zip(pixels, scores, strict=True))
 
-    def _starts(self, i: int) -> list[tuple[tuple[int, ...], int]]:
-        """Return the pixels and views from which the exact peak may be reached, likeliest first.
+    def _starts(self, rows: Sequence[int]) -> list[list[Start]]:
+        """Return the pixels and views from which exact peaks may be reached, likeliest first.
 
         Neighbouring samples hold peaks of other angles that the best over all angles hides, and a
         score that is nearly the best may be so on finer pixels.
         """
-        pixels, scores = self.seen(i)
-        size = (3,) * len(pixels) + (1 if self._probe(i).bank.step is None else 3,)
+        return [self._starts_among(i, *seen) for i, seen in zip(rows, self.seen(rows), strict=True)]
+
+    def _starts_among(self, i: int, pixels: list[Indices], scores: FloatArray) -> list[Start]:
+        size = (3,) * len(pixels) + (1 if self._probe([i]).bank.step is None else 3,)
         modes = ["constant"] * len(pixels) + ["wrap"]
         tops = scores == ndimage.maximum_filter(scores, size, mode=modes, cval=-np.inf)
         likely = scores >= scores.max() - margin(scores.max(), self.found.noise_sd)
         index = np.argwhere(tops & likely)
         best = np.argsort(-scores[tuple(index.T)], kind="stable")[: MOST_STARTS - 1]
-        starts = [
+        starts: list[Start] = [
             (tuple(int(p[j]) for p, j in zip(pixels, row, strict=False)), int(row[-1])) for row in index[best]
         ]
         # Between the samples there may be a hill of its own.

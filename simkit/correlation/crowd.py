@@ -25,7 +25,7 @@ from simkit.correlation.candidates import MayStand, rough_peaks
 from simkit.correlation.joint import JointFit
 from simkit.correlation.models import Painter, Particle, Patch
 from simkit.correlation.peaks import Peak, suppress
-from simkit.correlation.refinement import Field, Probe, climb, exact_scores, peak_at
+from simkit.correlation.refinement import Field, Probe, climb, exact_scores, peaks_at
 from simkit.correlation.rescan import Rescan, of_other_values
 from simkit.correlation.search import Scan
 
@@ -216,10 +216,12 @@ class Crowd:
         pixel = position / field.frame.image.pixel_size + field.frame.before
         place = tuple(np.rint(pixel).astype(int).tolist())
         views = range(0, len(probe.kernels), self.rescan.found.banks[template].stride)
-        best = views[int(exact_scores(field, probe, place, views, radius=0).argmax())]
-        top = climb(field, probe, place, best)
-        peak = peak_at(field, probe, top, template) if top else None
-        return peak if peak and self._may_stand(peak.position, template) else None
+        best = views[int(exact_scores(field, probe, [place], [views], radius=0).argmax())]
+        (top,) = climb(field, probe, [(place, best)])
+        if top is None:
+            return None
+        (peak,) = peaks_at(field, probe, [top], template)
+        return peak if self._may_stand(peak.position, template) else None
 
     def _new(self, peaks: Sequence[Peak]) -> list[Peak]:
         """Return the peaks that stand apart from particles and from what was refused."""

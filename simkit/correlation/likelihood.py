@@ -1,29 +1,26 @@
-"""Where a peak is by maximum likelihood, and how surely: a second pass between pixels and between views.
+"""Where peaks are by maximum likelihood, and how surely: a second pass between pixels and between views.
 
-The score of a template K at θ = (y, x, ψ) is S(θ) = ⟨f, K(θ)⟩ / ‖K(θ)‖. In noise of the metric's spectrum its
-top is the maximum-likelihood place, amplitude and background being fitted along [1]_. With the gradient of K
-at hand, the slope of S is a product with the image, and the curvature Λ of its expectation a product of the
-gradient with itself, so that Gauss–Newton steps Λ⁻¹∇S / S climb to the top.
-
-References
-----------
-.. [1] Golub & Pereyra, SIAM J. Numer. Anal. 10 (1973) 413: amplitudes are projected out.
+In noise of the metric's spectrum the top of the score is the maximum-likelihood place. Gauss–Newton steps
+Λ⁻¹∇S / S climb to it (`simkit.correlation.curvature`), those of several peaks at once: two threads share the
+work well only if there is much of it in each call.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from simkit.core import fourier
 from simkit.core.grid import FloatArray, Grid
+from simkit.correlation.curvature import Fit, Gram, covariance, flat, gram_under, unrest
 from simkit.correlation.local import Mask
-from simkit.correlation.peaks import Peak
+from simkit.correlation.peaks import Indices, Peak
 from simkit.correlation.refinement import Field, Probe, Summit, fitted
 from simkit.correlation.subpixel import with_derivatives
 from simkit.correlation.whitening import NoiseSpectrum, white
@@ -31,101 +28,8 @@ from simkit.correlation.whitening import NoiseSpectrum, white
 STEPS = 8
 """Most steps from the quadratic's top: two or three do where there is a top."""
 
-CLOSE = 3e-2
-"""Last step, in lengths over which the score falls off: Newton's leaves a tenth of it or less, and noise
-alone moves a particle of d′ by 1/d′ of them."""
-
-SINGULAR = 1e12
-"""Condition of the curvature from which on there is a direction along which nothing changes."""
-
-FLATTEST = 0.25
-"""Share of the expected curvature below which the observed one is not believed: it is 1 ± √2/d′."""
-
 ROUND = 1e-3
 """Curvature along the angle (1/rad²) below which turning a template changes nothing that could be seen."""
-
-Gram = Callable[[FloatArray], FloatArray]
-
-
-def gram_under(spectrum: NoiseSpectrum, pixel_size: float) -> Gram:
-    """Return what gives the covariance of products with images, shape (n, *box), in noise of a spectrum."""
-
-    @functools.cache
-    def weights(shape: tuple[int, ...]) -> FloatArray:
-        grid = Grid(shape, pixel_size)
-        counted = np.clip(spectrum(grid), 0, None) * fourier.hermitian_weights(shape) / grid.size
-        return counted.astype(np.float32)
-
-    def gram(images: FloatArray) -> FloatArray:
-        if spectrum is white:
-            flat = images.reshape(len(images), -1)
-            return flat @ flat.T
-        # Single precision will do for a curvature.
-        images = images.astype(np.float32)
-        shape = tuple(fourier.fast_length(2 * n - 1) for n in images.shape[1:])
-        spectra = fourier.forward_stack(images, shape)
-        weighed = (spectra * weights(shape)).reshape(len(images), -1)
-        return np.asarray((weighed @ spectra.reshape(len(images), -1).conj().T).real, np.float64)
-
-    return gram
-
-
-@dataclass(frozen=True)
-class Fit:
-    """What a template at one place and angle says of an image; its amplitude is free.
-
-    Attributes
-    ----------
-    products : array, shape (p + 1,)
-        Of the image with the template and its gradient along θ: px, and radians of the angle last.
-    bends : array, shape (p, p)
-        Of the image with the template's second derivatives.
-    gram : array, shape (p + 1, p + 1)
-        Of the template and its gradient with one another, in the metric.
-    """
-
-    products: FloatArray
-    bends: FloatArray
-    gram: FloatArray
-
-    @property
-    def height(self) -> float:
-        """The score S, for a template of unit norm."""
-        return float(self.products[0] / math.sqrt(self.gram[0, 0]))
-
-    @functools.cached_property
-    def across(self) -> FloatArray:
-        """What takes from the gradient its share along the template: shape (p, p + 1)."""
-        return np.column_stack([-self.gram[1:, 0] / self.gram[0, 0], np.eye(len(self.gram) - 1)])
-
-    @property
-    def slope(self) -> FloatArray:
-        """∇S."""
-        return np.asarray(self.across @ self.products / math.sqrt(self.gram[0, 0]))
-
-    @property
-    def expected(self) -> FloatArray:
-        """Curvature −∇∇S / S at a particle without noise."""
-        return np.asarray(self.across @ self.gram @ self.across.T / self.gram[0, 0])
-
-    @property
-    def observed(self) -> FloatArray:
-        """Curvature −∇∇S / S as it is; a norm that changes does so linearly."""
-        drift = self.gram[1:, 0] / self.gram[0, 0]
-        mixed = np.multiply.outer(self.products[1:], drift)
-        bend = self.bends - mixed - mixed.T + 3 * self.products[0] * np.multiply.outer(drift, drift)
-        return np.asarray(-bend / self.products[0])
-
-    @functools.cached_property
-    def curvature(self) -> FloatArray:
-        """The observed curvature, or the expected where noise left nearly none in some direction."""
-        flattest = np.linalg.eigvalsh(self.observed - FLATTEST * self.expected)[0]
-        return self.observed if flattest > 0 else self.expected
-
-    @functools.cached_property
-    def step(self) -> FloatArray:
-        """Step to the top: Newton's, or that of Gauss and Newton where the score has no top nearby."""
-        return np.asarray(np.linalg.solve(self.curvature, self.slope) / self.height)
 
 
 class Likelihood:
@@ -149,161 +53,163 @@ class Likelihood:
         same = noise is field.weight
         self._noise = self._metric if same else noise and gram_under(noise, self._pixel)
 
-    def at_top(self, probe: Probe, summit: Summit, peak: Peak) -> Peak:
-        """Return a peak at the top of the likelihood, with its covariance.
+    def at_tops(self, probe: Probe, summits: Sequence[Summit], peaks: Sequence[Peak]) -> list[Peak]:
+        """Return peaks of one template at the tops of the likelihood, with their covariances.
 
         Parameters
         ----------
-        summit : Summit
-            The pixel and view whose neighbours a quadratic went through.
-        peak : Peak
-            The top of that. It is returned as it is where the likelihood has no top within a pixel and a
-            view of the summit.
+        summits : sequence of Summit
+            The pixels and views whose neighbours quadratics went through.
+        peaks : sequence of Peak
+            The tops of those. One is returned as it is where the likelihood has no top within a pixel and a
+            view of its summit.
         """
-        bank, place = probe.bank, np.array(summit.place)
-        turn = (peak.psi - bank.angles[summit.view] + bank.period / 2) % bank.period - bank.period / 2
-        theta = np.array(
-            [*(peak.position / self._pixel + self._field.frame.before - place), math.radians(turn)]
-        )
-        reach = np.array([1.0] * len(place) + [math.radians(bank.step or 0.0)])
-        gram, patch = None, self._patch(probe, summit)
+        group = _Group(self._field, probe, summits, peaks)
+        result, moving = list(peaks), np.arange(len(peaks))
         for _ in range(STEPS):
-            images, found = self._fit(probe, summit, theta, patch, gram)
-            if found is None:
-                return peak
-            theta[: len(found.step)] += found.step
-            if not (np.abs(theta) <= reach).all():
-                return peak
-            if found.step @ found.expected @ found.step <= CLOSE**2:
-                moved = self._moved(peak, probe, summit, theta, found)
-                return self._with_errors(moved, found, images, _within(patch, probe.mask.shape))
-            # What no mask cuts keeps its products with itself wherever it is moved.
-            gram = found.gram if probe.mask.all() else None
-        return peak
+            images, found = group.fit(moving, self._metric)
+            sound = found.sound
+            moving, images, found = moving[sound], images[sound], found.of(sound)
+            inside = group.move(moving, found.step)
+            ended = inside & ~found.far
+            moved = self._ended(group, moving[ended], images[ended], found.of(ended))
+            for i, peak in zip(moving[ended].tolist(), moved, strict=True):
+                result[i] = peak
+            moving = moving[inside & found.far]
+            if not len(moving):
+                break
+        return result
 
-    def _fit(
-        self, probe: Probe, summit: Summit, theta: FloatArray, patch: FloatArray, gram: FloatArray | None
-    ) -> tuple[FloatArray, Fit | None]:
-        mask = probe.mask
-        gradient, bends = with_derivatives(_pattern(probe, summit.view), theta[: mask.ndim], float(theta[-1]))
-        under = _under(gradient.astype(np.float64), mask)
-        gram = self._metric(under) if gram is None else gram
-        # Where it was not searched, or a turn changes nothing, the angle stays as it is.
-        searched = len(fitted(probe.bank, summit.view)) == 3 and len(gram) > mask.ndim + 1
-        n = mask.ndim + (searched and gram[-1, -1] > ROUND * gram[0, 0])
-        under, gram = under[: n + 1], gram[: n + 1, : n + 1]
+    def _ended(self, group: _Group, rows: Indices, images: FloatArray, found: Fit) -> list[Peak]:
+        """Return peaks where the last step has brought them."""
+        if not len(rows):
+            return []
+        tops = (found.height + (found.slope * found.step).sum(axis=-1) / 2) / group.norms(rows)
+        covariances, unrest = self._errors(group, rows, images, found)
+        return [
+            replace(
+                group.peaks[row],
+                position=place * self._pixel,
+                psi=float(angle),
+                score=float(top) if group.probe.norm is None else min(float(top), 1.0),
+                covariance=covariance,
+                unrest=left,
+            )
+            for row, place, angle, top, covariance, left in zip(
+                rows.tolist(), group.places(rows), group.psi(rows), tops, covariances, unrest, strict=True
+            )
+        ]
+
+    def _errors(
+        self, group: _Group, rows: Indices, images: FloatArray, found: Fit
+    ) -> tuple[Sequence[FloatArray | None], Sequence[float | None]]:
+        if self._noise is None or self._variance is None:
+            return [None] * len(rows), [None] * len(rows)
+        noise = group.held(rows, found.gram if self._noise is self._metric else self._noise(images), 0.0)
+        n, ndim = images.shape[1] - 1, images.ndim - 2
+        scale = np.array([self._pixel] * ndim + [1.0])
+        covariances = np.full((len(rows), ndim + 1, ndim + 1), np.nan)
+        covariances[:, :n, :n] = covariance(found, noise)
+        covariances *= np.multiply.outer(scale, scale)
+        covariances[group.still[rows], -1] = covariances[group.still[rows], :, -1] = np.nan
+        patches = group.compared(rows)
+        grid, seen = Grid(patches.shape[1:], self._pixel), images[:, 0]
+        if self._field.weight is not white:
+            seen = fourier.inverse(fourier.forward_stack(seen, grid.shape) * self._weight(grid), grid.shape)
+        amplitude = found.products[:, 0] / found.gram[:, 0, 0]
+        left = patches - amplitude.reshape(-1, *[1] * ndim) * seen
+        return list(covariances), (unrest(found, images, left) / self._variance(grid)).tolist()
+
+
+class _Group:
+    """Peaks of one template on their way to the tops of the likelihood; θ is counted from their summits.
+
+    Attributes
+    ----------
+    still : array of bool, shape (n,)
+        Whether the angle stays as it is: it was not searched, or a turn changes nothing.
+    """
+
+    def __init__(self, field: Field, probe: Probe, summits: Sequence[Summit], peaks: Sequence[Peak]) -> None:
+        bank, views = probe.bank, [summit.view for summit in summits]
+        self.probe, self.peaks, self._before = probe, peaks, field.frame.before
+        self._at, self._angles = np.array([summit.place for summit in summits]), bank.angles[views]
+        turns = np.array([peak.psi for peak in peaks]) - self._angles + bank.period / 2
+        positions = np.array([peak.position for peak in peaks]) / field.frame.image.pixel_size
+        turns = np.radians(turns % bank.period - bank.period / 2)
+        self._theta = np.column_stack([positions + self._before - self._at, turns])
+        self._reach = np.array([1.0] * probe.mask.ndim + [math.radians(bank.step or 0.0)])
+        # Without a mask's rim, which could not be moved; single precision tells a view well enough.
+        patterns = probe.kernels if probe.mask.all() else bank.images
+        self._patterns = patterns[views].astype(np.float32)
+        self._patches = self._around(field.values)
+        self._grams: FloatArray | None = None
+        self.still = np.full(len(peaks), len(fitted(bank, views[0])) < 3)
+
+    def _around(self, values: FloatArray) -> FloatArray:
+        """Return the field around every summit: zero beyond the mask, of zero mean under it."""
+        patches, mask = np.zeros(self._patterns.shape), self.probe.mask
+        for place, patch in zip(self._at.tolist(), _within(patches, mask.shape), strict=True):
+            corner = [p - n // 2 for p, n in zip(place, mask.shape, strict=True)]
+            part = values[tuple(slice(c, c + n) for c, n in zip(corner, mask.shape, strict=True))]
+            patch[...] = _under(part, mask)
+        return patches
+
+    def fit(self, rows: Indices, metric: Gram) -> tuple[FloatArray, Fit]:
+        """Return template and gradient at θ, shape (n_rows, p + 1, *box), and what they say."""
+        mask, theta = self.probe.mask, self._theta[rows]
+        gradient, bends = with_derivatives(self._patterns[rows], theta[:, : mask.ndim], theta[:, -1])
+        images = _under(gradient.astype(np.float64), mask)
+        gram = metric(images) if self._grams is None else self._grams[rows]
+        if mask.ndim > 1:
+            self.still[rows] |= gram[:, -1, -1] <= ROUND * gram[:, 0, 0]
+            images[self.still[rows], -1] = 0
+        # What no mask cuts keeps its products with itself wherever it is moved.
+        self._grams = gram if mask.all() and self._grams is None else self._grams
         # The mean under the mask is off the patch: it need not be taken off second derivatives.
-        products = np.tensordot(under, _within(patch, mask.shape), mask.ndim)
-        if not (gram[0, 0] > 0 and products[0] > 0):
-            return under, None
-        found = Fit(products, bends(patch)[:n, :n], gram)
-        return under, found if np.linalg.cond(found.expected) < SINGULAR else None
-
-    def _patch(self, probe: Probe, summit: Summit) -> FloatArray:
-        """Return the field around a summit as it is compared: zero beyond the mask, of zero mean under it."""
-        patch = np.zeros(_pattern(probe, summit.view).shape)
-        box = probe.mask.shape
-        corner = [p - n // 2 for p, n in zip(summit.place, box, strict=True)]
-        part = self._field.values[tuple(slice(c, c + n) for c, n in zip(corner, box, strict=True))]
-        _within(patch, box)[...] = _under(part, probe.mask)
-        return patch
-
-    def _moved(self, peak: Peak, probe: Probe, summit: Summit, theta: FloatArray, found: Fit) -> Peak:
-        ndim = probe.mask.ndim
-        norm = 1.0 if probe.norm is None else float(probe.norm[summit.place])
-        top = (found.height + found.slope @ found.step / 2) / norm
-        shift = theta[:ndim] + summit.place - self._field.frame.before
-        psi = peak.psi
-        if len(found.step) > ndim:
-            psi = float((probe.bank.angles[summit.view] + math.degrees(theta[-1])) % probe.bank.period)
-        return replace(
-            peak,
-            position=shift * self._pixel,
-            psi=psi,
-            score=float(top) if probe.norm is None else min(float(top), 1.0),
+        products = flat(images) @ self.compared(rows).reshape(len(rows), -1, 1)
+        bent = bends(self._patches[rows])
+        return images, Fit(
+            products[..., 0], self.held(rows, bent, -products[:, 0, 0]), self.held(rows, gram, gram[:, 0, 0])
         )
 
-    def _with_errors(self, peak: Peak, found: Fit, images: FloatArray, patch: FloatArray) -> Peak:
-        if self._noise is None or self._variance is None:
-            return peak
-        noise = found.gram if self._noise is self._metric else self._noise(images)
-        n, ndim = len(images) - 1, images.ndim - 1
-        scale = np.array([self._pixel] * ndim + [1.0])
-        result = np.full((ndim + 1, ndim + 1), np.nan)
-        result[:n, :n] = covariance(found, noise) * np.multiply.outer(scale[:n], scale[:n])
-        grid = Grid(patch.shape, self._pixel)
-        seen = images[0]
-        if self._field.weight is not white:
-            seen = fourier.inverse(fourier.forward(seen) * self._weight(grid), grid.shape)
-        left = patch - found.products[0] / found.gram[0, 0] * seen
-        return replace(peak, covariance=result, unrest=unrest(found, images, left) / self._variance(grid))
+    def held(self, rows: Indices, matrices: FloatArray, unit: FloatArray | float) -> FloatArray:
+        """Return matrices in which an angle that stays as it is has to do with nothing but itself."""
+        if self.probe.mask.ndim == 1:
+            return matrices
+        still, held = self.still[rows], matrices.copy()
+        held[still, -1] = held[still, :, -1] = 0
+        held[:, -1, -1] = np.where(still, unit, held[:, -1, -1])
+        return held
 
+    def move(self, rows: Indices, steps: FloatArray) -> npt.NDArray[np.bool_]:
+        """Take a step; return which peaks are still within a pixel and a view of their summits."""
+        self._theta[rows, : steps.shape[1]] += steps
+        return (np.abs(self._theta[rows]) <= self._reach).all(axis=1)
 
-def covariance(found: Fit, noise: FloatArray) -> FloatArray:
-    """Return the covariance of the place and angle of a top in noise that need not be the metric's.
+    def compared(self, rows: Indices) -> FloatArray:
+        """Return the field under the mask's box around summits."""
+        return _within(self._patches[rows], self.probe.mask.shape)
 
-    Parameters
-    ----------
-    found : Fit
-        At the top.
-    noise : array, shape (p + 1, p + 1)
-        Covariance of the products with the template and its gradient in the noise that is there.
+    def places(self, rows: Indices) -> FloatArray:
+        """Return where peaks are in the image, in pixels."""
+        return np.asarray(self._theta[rows, :-1] + self._at[rows] - self._before)
 
-    Returns
-    -------
-    array, shape (p, p)
-        NaN where the height is no more than that of noise.
+    def psi(self, rows: Indices) -> FloatArray:
+        """Return the angles of peaks in degrees."""
+        turned = (self._angles[rows] + np.degrees(self._theta[rows, -1])) % self.probe.bank.period
+        before = np.array([self.peaks[row].psi for row in rows])
+        return np.where(self.still[rows] | (self.probe.mask.ndim == 1), before, turned)
 
-    Notes
-    -----
-    H⁻¹ C H⁻¹ / A² with C the covariance of ∇S and H the curvature of S / S [1]_; in noise of the metric's
-    spectrum that is the Cramér–Rao limit as d′ grows. H is that of this very top: a flat one is known less
-    well, and at d′ = 10 the errors are 5 to 10 % larger than the limit on account of it. The square of the
-    height is that of the particle's amplitude A, and σ² + tr(H⁻¹C) of noise more.
-
-    References
-    ----------
-    .. [1] White, Econometrica 50 (1982) 1: maximum likelihood in misspecified models, the sandwich.
-    """
-    scatter = found.across @ noise @ found.across.T / found.gram[0, 0]
-    inverse = np.linalg.inv(found.curvature)
-    square = found.height**2 - noise[0, 0] / found.gram[0, 0] - np.trace(inverse @ scatter)
-    return np.asarray(inverse @ scatter @ inverse / (square if square > 0 else np.nan))
+    def norms(self, rows: Indices) -> FloatArray:
+        """Return what products are divided by at the summits."""
+        norm, places = self.probe.norm, self._at[rows].tolist()
+        return np.array([1.0 if norm is None else float(norm[tuple(place)]) for place in places])
 
 
 def _variance(spectrum: NoiseSpectrum, grid: Grid) -> float:
     """Return the variance of a pixel of noise."""
     return fourier.energy(spectrum(grid), grid.shape) / grid.size
-
-
-def unrest(found: Fit, images: FloatArray, left: FloatArray) -> float:
-    """Return the mean square of what is left of an image where it matters for the place and angle of a top.
-
-    Parameters
-    ----------
-    found : Fit
-        At the top.
-    images : array, shape (p + 1, *box)
-        The template and its gradient.
-    left : array, shape box
-        The image less the template. Of a pixel's variance the fit takes the share kᵀ(Σ kkᵀ)⁻¹k, k being the
-        `images` there, which is given back [1]_.
-
-    References
-    ----------
-    .. [1] MacKinnon & White, J. Econometrics 29 (1985) 305: HC2.
-    """
-    flat = images.reshape(len(images), -1)
-    slopes = found.across @ flat
-    steep = np.einsum("ix,ij,jx->x", slopes, np.linalg.inv(found.curvature), slopes)
-    fitted = np.einsum("ix,ij,jx->x", flat, np.linalg.inv(flat @ flat.T), flat)
-    return float(steep @ (left.ravel() ** 2 / (1 - fitted)) / steep.sum())
-
-
-def _pattern(probe: Probe, view: int) -> FloatArray:
-    """Return a view without a mask's rim, which could not be moved; single precision tells it well enough."""
-    pattern = probe.kernels[view] if probe.mask.all() else probe.bank.images[view]
-    return pattern.astype(np.float32)
 
 
 def _within(images: FloatArray, box: tuple[int, ...]) -> FloatArray:

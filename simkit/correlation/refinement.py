@@ -13,7 +13,7 @@ from simkit.core.grid import FloatArray
 from simkit.correlation.bank import TemplateBank
 from simkit.correlation.local import Mask, OnDemand
 from simkit.correlation.normalised import LocalSums, ratio, template_mask
-from simkit.correlation.padding import MARGIN, Frame
+from simkit.correlation.padding import MARGIN, Frame, window
 from simkit.correlation.peaks import Peak
 from simkit.correlation.subpixel import quadratic_peak
 from simkit.correlation.whitening import NoiseSpectrum
@@ -22,11 +22,16 @@ EQUAL = 1e-9
 """Relative difference of scores that are equal but for rounding: the views of a round template have no top to
 climb to, and a climb among their last bits would not end."""
 
+AT_ONCE = 8
+"""Pixels and views around which scores are worked out in one call: enough that two threads share the work
+well, few enough that a cache holds what is multiplied."""
+
 STEPS = 2 * MARGIN
 """Most steps of one pixel or one angle from where a coarse search saw a peak to its top."""
 
 
-Known = dict[tuple[tuple[int, ...], int], FloatArray]
+Start = tuple[tuple[int, ...], int]
+Known = dict[Start, FloatArray]
 
 
 @dataclass(frozen=True)
@@ -120,29 +125,36 @@ def boxed_probes(field: Field, banks: Sequence[TemplateBank], kernels: Sequence[
 
 
 def exact_scores(
-    field: Field, probe: Probe, place: tuple[int, ...], views: Sequence[int], radius: int = 1
+    field: Field,
+    probe: Probe,
+    places: Sequence[tuple[int, ...]],
+    views: Sequence[Sequence[int]],
+    radius: int = 1,
 ) -> FloatArray:
-    """Return the score of some views at a pixel and those around it: shape (n_views, side, …, side).
+    """Return the scores of some views at pixels and those around them: shape (n, n_views, side, …, side).
 
     Parameters
     ----------
-    place : tuple of int
-        Pixel of the frame, in the middle of the result.
-    views : sequence of int
-        Which of the probe's views.
+    places : sequence of n tuples of int
+        Pixels of the frame, in the middle of the results.
+    views : sequence of n sequences of int
+        Which of the probe's views at each place, equally many.
     radius : int
         Pixels around; side = 2 radius + 1.
     """
     box = probe.kernels.shape[1:]
-    corner = [p - n // 2 - radius for p, n in zip(place, box, strict=True)]
-    patch = field.values[tuple(slice(c, c + n + 2 * radius) for c, n in zip(corner, box, strict=True))]
-    patches = np.lib.stride_tricks.sliding_window_view(patch, box)
-    neighbours = patches.shape[: len(box)]
-    kernels = probe.kernels[list(views)].reshape(len(views), -1)
-    products = (kernels @ patches.reshape(np.prod(neighbours), -1).T).reshape(len(views), *neighbours)
+    side = (2 * radius + 1,) * len(box)
+    corners = np.array(places) - np.array(box) // 2 - radius
+    covered = [n + 2 * radius for n in box]
+    patches = np.stack([window(field.values, corner, covered) for corner in corners])
+    neighbours = np.lib.stride_tricks.sliding_window_view(patches, box, axis=tuple(range(1, patches.ndim)))
+    kernels = probe.kernels[np.asarray(views)].reshape(len(places), -1, math.prod(box))
+    columns = neighbours.reshape(len(places), math.prod(side), -1).swapaxes(-1, -2)
+    products = (kernels @ columns).reshape(len(places), -1, *side)
     if probe.norm is None:
         return products
-    return ratio(products, probe.norm[tuple(slice(p - radius, p + radius + 1) for p in place)][None])
+    around = [tuple(slice(p - radius, p + radius + 1) for p in place) for place in places]
+    return ratio(products, np.stack([probe.norm[index] for index in around])[:, None])
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,41 +182,60 @@ class Summit:
 
 
 def climb(
-    field: Field,
-    probe: Probe,
-    place: tuple[int, ...],
-    view: int,
-    radius: int = 1,
-    *,
-    known: Known | None = None,
-) -> Summit | None:
-    """Climb from a pixel and view to the highest nearby; None if that leaves the image.
+    field: Field, probe: Probe, starts: Sequence[Start], radius: int = 1, *, known: Known | None = None
+) -> list[Summit | None]:
+    """Climb from pixels and views to the highest nearby; None where that leaves the image.
 
     Parameters
     ----------
+    starts : sequence of (place, view)
+        Where to begin. All take a step before the next one does.
     radius : int
         How many pixels and views around each step are looked at. The last bits of scores depend on it.
     known : dict, optional
         Scores around pixels and views where other climbs of this field, probe and radius have been; those of
-        this one are added.
+        these are added.
     """
     known = {} if known is None else known
+    ended: list[Summit | None] = [None] * len(starts)
+    climbing = dict(enumerate(starts))
     for _ in range(STEPS):
-        if not _within(field.frame, place):
-            return None
-        views = _around(probe.bank, view, radius)
-        if (place, view) not in known:
-            known[place, view] = exact_scores(field, probe, place, views, radius)
-        scores = known[place, view]
-        here = scores[(views.index(view), *(radius,) * len(place))]
-        if scores.max() <= here + EQUAL * abs(here):
-            inner = (slice(radius - 1, radius + 2),) * len(place)
-            near = [views.index(v) for v in fitted(probe.bank, view)]
-            return Summit(place, view, scores[(slice(None), *inner)][near])
-        which, *steps = np.unravel_index(scores.argmax(), scores.shape)
-        view = views[which]
-        place = tuple(p + int(s) - radius for p, s in zip(place, steps, strict=True))
-    return None
+        climbing = {i: here for i, here in climbing.items() if _within(field.frame, here[0])}
+        _look(field, probe, [here for here in climbing.values() if here not in known], radius, known)
+        for i, here in list(climbing.items()):
+            higher = _higher(probe.bank, here, known[here], radius)
+            if higher is None:
+                ended[i] = _summit(probe.bank, climbing.pop(i), known[here], radius)
+            else:
+                climbing[i] = higher
+    return ended
+
+
+def _look(field: Field, probe: Probe, new: Sequence[Start], radius: int, known: Known) -> None:
+    """Add the scores around new pixels and views to what is known."""
+    fresh = list(dict.fromkeys(new))
+    for few in (fresh[i : i + AT_ONCE] for i in range(0, len(fresh), AT_ONCE)):
+        views = [_around(probe.bank, view, radius) for _, view in few]
+        scores = exact_scores(field, probe, [place for place, _ in few], views, radius)
+        known.update(zip(few, scores, strict=True))
+
+
+def _higher(bank: TemplateBank, here: Start, scores: FloatArray, radius: int) -> Start | None:
+    """Return the highest of the pixels and views around one, if it is higher than that."""
+    place, view = here
+    views = _around(bank, view, radius)
+    middle = scores[(views.index(view), *(radius,) * len(place))]
+    if scores.max() <= middle + EQUAL * abs(middle):
+        return None
+    which, *steps = np.unravel_index(scores.argmax(), scores.shape)
+    return tuple(p + int(s) - radius for p, s in zip(place, steps, strict=True)), views[which]
+
+
+def _summit(bank: TemplateBank, here: Start, scores: FloatArray, radius: int) -> Summit:
+    place, view = here
+    views, inner = _around(bank, view, radius), (slice(radius - 1, radius + 2),) * len(place)
+    near = [views.index(v) for v in fitted(bank, view)]
+    return Summit(place, view, scores[(slice(None), *inner)][near])
 
 
 def fitted(bank: TemplateBank, view: int) -> list[int]:
@@ -226,32 +257,35 @@ def _around(bank: TemplateBank, view: int, radius: int) -> list[int]:
     return list(dict.fromkeys((view + step) % n for step in range(-radius, radius + 1)))
 
 
-def height(summit: Summit) -> float:
-    """Return how high the quadratic through a summit's neighbours rises."""
-    return float(_top(summit)[1])
+def heights(summits: Sequence[Summit]) -> FloatArray:
+    """Return how high the quadratic through the neighbours of each summit of one probe rises."""
+    return _tops(summits)[1]
 
 
-def peak_at(field: Field, probe: Probe, summit: Summit, template: int) -> Peak:
-    """Return the peak at a summit: position, ψ and score are the top of the quadratic through its neighbours.
+def peaks_at(field: Field, probe: Probe, summits: Sequence[Summit], template: int) -> list[Peak]:
+    """Return the peaks at summits: position, ψ and score are the top of the quadratic through the neighbours.
 
     Turning a template about a point that is not its centre of mass moves it, so position and angle
     are fitted at once.
     """
-    bank = probe.bank
-    offset, top = _top(summit)
-    shift = offset[-len(summit.place) :]
-    turn = offset[0] * (bank.step or 0.0) if len(offset) > len(shift) else 0.0
-    return Peak(
-        position=(np.array(summit.place) - field.frame.before + shift) * field.frame.image.pixel_size,
-        psi=float((bank.angles[summit.view] + turn) % bank.period),
-        # A quadratic may overshoot the coefficients that it passes through.
-        score=float(top) if probe.norm is None else min(float(top), 1.0),
-        template=template,
-        view=summit.view,
-    )
+    bank, ndim = probe.bank, probe.mask.ndim
+    offsets, tops = _tops(summits)
+    shifts = offsets[:, -ndim:]
+    turns = offsets[:, 0] * (bank.step or 0.0) if offsets.shape[1] > ndim else np.zeros(len(offsets))
+    # A quadratic may overshoot the coefficients that it passes through.
+    scores = tops if probe.norm is None else np.minimum(tops, 1.0)
+    return [
+        Peak(
+            position=(np.array(summit.place) - field.frame.before + shift) * field.frame.image.pixel_size,
+            psi=float((bank.angles[summit.view] + turn) % bank.period),
+            score=float(score),
+            template=template,
+            view=summit.view,
+        )
+        for summit, shift, turn, score in zip(summits, shifts, turns, scores, strict=True)
+    ]
 
 
-def _top(summit: Summit) -> tuple[FloatArray, FloatArray]:
-    window = summit.window if len(summit.window) == 3 else summit.window[0]
-    offsets, heights = quadratic_peak(window[None])
-    return offsets[0], heights[0]
+def _tops(summits: Sequence[Summit]) -> tuple[FloatArray, FloatArray]:
+    windows = np.stack([summit.window for summit in summits])
+    return quadratic_peak(windows if windows.shape[1] == 3 else windows[:, 0])

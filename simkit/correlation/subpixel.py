@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -112,7 +113,8 @@ def with_derivatives(
     pairs = itertools.combinations_with_replacement(range(ndim), 2)
     second = [slopes[i] * first[j] for i, j in pairs]
     images = fourier.inverse(np.stack([spectrum, *first, *second], axis=-1 - ndim), grid.shape)
-    images = images[(..., *(slice(n) for n in box.shape))]
+    inside: tuple[Any, ...] = (..., *map(slice, box.shape))
+    images = images[inside]
     if ndim == 1:
         return images[..., :2, :], lambda f: (f * images[..., 2, :]).sum(axis=-1, dtype=float)[
             ..., None, None
@@ -165,7 +167,8 @@ def turned(images: FloatArray, angles: FloatArray | float) -> FloatArray:
     .. [1] Unser, Thévenaz & Yaroslavsky, IEEE Trans. Image Process. 4 (1995) 1371.
     """
     side = max(images.shape[-2:])
-    box = (..., *(slice(side // 2 - n // 2, side // 2 - n // 2 + n) for n in images.shape[-2:]))
+    parts = [slice(side // 2 - n // 2, side // 2 - n // 2 + n) for n in images.shape[-2:]]
+    box: tuple[Any, ...] = (..., *parts)
     both = np.zeros((*images.shape[:-2], 2, side, side), images.dtype)
     upright, lying = both[..., 0, :, :], both[..., 1, :, :]
     upright[box] = images

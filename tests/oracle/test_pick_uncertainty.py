@@ -18,10 +18,11 @@ from simkit.core.grid import Grid
 from simkit.core.random import stream
 from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank, standardised
-from simkit.correlation.likelihood import Fit, Likelihood, covariance
+from simkit.correlation.curvature import Fit, covariance
+from simkit.correlation.likelihood import Likelihood
 from simkit.correlation.normalised import holding_radius
 from simkit.correlation.padding import Frame
-from simkit.correlation.refinement import climb, peak_at
+from simkit.correlation.refinement import climb, peaks_at
 from simkit.io.coordinates import read_coordinates, write_coordinates
 from simkit.io.csv_tables import table_csv
 from simkit.metric.efficiency import unbiased_height
@@ -326,9 +327,10 @@ def test_the_score_is_that_of_the_template_where_the_particle_is(y: float, x: fl
         sight = look(pixels, EVERY_TEN)
         frame = Frame.around(sight.grid, WIDE)
         field, (probe,) = picker.prepare(pixels - pixels.mean(), frame, sight)
-        summit = climb(field, probe, (44 + frame.before, 47 + frame.before), round(psi / 10) % 36)
-        rough = peak_at(field, probe, summit, 0)
-        peak = Likelihood(field).at_top(probe, summit, rough)
+        start = (44 + frame.before, 47 + frame.before), round(psi / 10) % 36
+        summits = climb(field, probe, [start])
+        (rough,) = peaks_at(field, probe, summits, 0)
+        (peak,) = Likelihood(field).at_tops(probe, summits, [rough])
         # The quadratic's own errors between pixels and angles, with a handle of √3 px: over a net of 441
         # places and angles at most 0.067 px and 1.04°, a tenth of a step.
         assert rough.position / PIXEL == pytest.approx([44 + y, 47 + x], abs=0.1)

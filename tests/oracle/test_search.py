@@ -369,7 +369,7 @@ def test_exact_scores_are_sums_of_products() -> None:
     frame = Frame.around(Grid(pixels.shape, PIXEL), 21)
     field = Field(frame, frame.pad(pixels), white)
     (probe,) = boxed_probes(field, [bank], [bank.images])
-    scores = exact_scores(field, probe, (30 + frame.before, 20 + frame.before), [0, 2])
+    (scores,) = exact_scores(field, probe, [(30 + frame.before, 20 + frame.before)], [[0, 2]])
     for view, dy, dx in np.ndindex(2, 3, 3):
         under = pixels[19 + dy : 40 + dy, 9 + dx : 30 + dx]
         assert scores[view, dy, dx] == pytest.approx((under * bank.images[2 * view]).sum(), abs=1e-12)
