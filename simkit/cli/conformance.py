@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -123,13 +124,26 @@ def conformance(
 
 def _of_words(words: list[str], format: str | None, options: list[str]) -> Mapping[str, Picker]:
     from simkit.conformance.choosing import picker_of
+    from simkit.picker.python import Python
 
     if not words:
         raise typer.BadParameter("name a picker, or a scenario that has some", param_hint="--picker")
     named = {_name(text): picker_of(text, format=format, options=options) for text in words}
     if len(named) < len(words):
         raise typer.BadParameter("two of one name cannot be told apart", param_hint="--picker")
+    if any(isinstance(picker, Python) for picker in named.values()):
+        _look_here()
     return named
+
+
+def _look_here() -> None:
+    """Let modules in the current folder be imported, as ``python -m`` does and ``python -P`` forbids.
+
+    A function that stands on the command line was named by whoever started this. One in a scenario was not,
+    and comes from an installed package.
+    """
+    if not sys.flags.safe_path:
+        sys.path.insert(0, str(Path.cwd()))
 
 
 def _name(text: str) -> str:
@@ -158,15 +172,30 @@ def _of_scenario(file: Path, names: list[str], *, plain: bool) -> Mapping[str, P
 
 
 def _tell(cards: list[Card], *, as_json: bool, as_markdown: bool) -> None:
-    from simkit.conformance.tables import card_rows, headline, markdown, side_by_side
+    from simkit.conformance.tables import card_rows, markdown, side_by_side
 
     if as_json:
         emit_json({"cards": [card.plain() for card in cards]})
     elif as_markdown:
         typer.echo(markdown(card_rows(cards[0]) if len(cards) == 1 else side_by_side(cards)))
     else:
-        parts = [f"{aligned(card_rows(card))}\n\n{headline(card)}; cut at {card.cut}" for card in cards]
-        typer.echo("\n\n".join(parts))
+        typer.echo("\n\n".join(map(_card, cards)))
+
+
+def _card(card: Card) -> str:
+    """Return a card as a terminal shows it, what went wrong in colour too; what it cannot do stands last."""
+    from simkit.conformance.tables import SYMBOLS, cannot, card_rows, headline
+
+    lines = [
+        *aligned(card_rows(card)).splitlines(),
+        "",
+        f"{headline(card)}; cut at {card.cut}",
+        *cannot(card),
+    ]
+    return "\n".join(
+        typer.style(line, fg=typer.colors.RED, bold=True) if line.startswith(SYMBOLS[False]) else line
+        for line in lines
+    )
 
 
 def _write(page: Path, cards: list[Card]) -> None:

@@ -1,22 +1,18 @@
-"""Cards as text: one picker in full, several side by side."""
+"""Cards as text: one picker in full, several side by side, and in a few lines what a picker cannot do."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from simkit.conformance.card import Card
 from simkit.conformance.trial import Verdict
 
-SYMBOLS = {
-    "holds": "✓",
-    "passed": "✓",
-    "does not hold": "✗",
-    "failed": "✗",
-    "crashed": "✗ crashed",
-    "measured": "",
-    "does not apply": "–",
-}
-"""Verdict → how a narrow cell shows it."""
+SYMBOLS = {True: "✓", False: "✗", None: "–"}
+"""Whether a trial was passed → its symbol."""
+
+LONGEST = 140
+"""Characters of what a program said last that a row repeats."""
 
 
 def number(value: float | None) -> str:
@@ -26,14 +22,52 @@ def number(value: float | None) -> str:
     return "0" if abs(value) < 5e-4 else f"{value:.3g}"
 
 
+def symbol(verdict: Verdict) -> str:
+    """Return ✓, ✗ or –; nothing for what is only measured."""
+    return "" if verdict.word == "measured" else SYMBOLS[verdict.outcome.holds]
+
+
+def told(verdict: Verdict) -> str:
+    """Return the verdict with its symbol; what went wrong is in capitals, for colours may be missing."""
+    word = verdict.word.upper() if verdict.outcome.holds is False else verdict.word
+    return f"{symbol(verdict)} {word}".strip()
+
+
+def happened(verdict: Verdict) -> str:
+    """Return what happened in one line; of what a program said before it broke down, its last."""
+    first, *said = verdict.outcome.words.splitlines() or [""]
+    return " ".join([first, *(textwrap.shorten(line, LONGEST, placeholder=" …") for line in said[-1:])])
+
+
 def card_rows(card: Card) -> list[list[str]]:
-    """Return the rows of one card: trial, verdict, number with its unit, what happened."""
-    rows = [["trial", "verdict", "measured", "what happened"]]
+    """Return the rows of one card: verdict, trial, number with its unit, what happened."""
+    rows = [["verdict", "trial", "measured", "what happened"]]
     for verdict in card.verdicts:
         measured = number(verdict.outcome.value)
         measured += f" {verdict.trial.unit}" if measured else ""
-        rows.append([verdict.trial.name, verdict.word, measured, " ".join(verdict.outcome.words.split())])
+        rows.append([told(verdict), verdict.trial.name, measured, happened(verdict)])
     return rows
+
+
+def shortcomings(card: Card) -> list[tuple[str, list[Verdict]]]:
+    """Return what went wrong, the worst first: what it is called, and the trials."""
+    wrong = [verdict for verdict in card.verdicts if verdict.outcome.holds is False]
+    lawless = [verdict for verdict in wrong if verdict.trial.sort == "law" and not verdict.crashed]
+    sorts = (
+        ("broke down", [verdict for verdict in wrong if verdict.crashed]),
+        ("breaks a law" if len(lawless) == 1 else "breaks laws", lawless),
+        ("fails", [verdict for verdict in wrong if verdict.trial.sort != "law" and not verdict.crashed]),
+    )
+    return [(name, verdicts) for name, verdicts in sorts if verdicts]
+
+
+def cannot(card: Card) -> list[str]:
+    """Say in a line for each sort of shortcoming what the picker cannot do."""
+    lines = [
+        f"✗ {name}: {', '.join(verdict.trial.name for verdict in verdicts)}"
+        for name, verdicts in shortcomings(card)
+    ]
+    return lines or ["✓ nothing failed"]
 
 
 def side_by_side(cards: Sequence[Card]) -> list[list[str]]:
@@ -43,12 +77,13 @@ def side_by_side(cards: Sequence[Card]) -> list[list[str]]:
         rows.append([title, *(" of ".join(map(str, card.count(sort))) for card in cards)])  # type: ignore[arg-type]
     for columns in zip(*(card.verdicts for card in cards), strict=True):
         trial = columns[0].trial
-        rows.append([f"{trial.name} ({trial.unit})", *map(_cell, columns)])
+        rows.append([f"{trial.name} ({trial.unit})", *map(cell, columns)])
     return rows
 
 
-def _cell(verdict: Verdict) -> str:
-    return f"{SYMBOLS[verdict.word]} {number(verdict.outcome.value)}".strip()
+def cell(verdict: Verdict) -> str:
+    """Return a verdict as a narrow cell shows it: its symbol and its number, or that it broke down."""
+    return f"{symbol(verdict)} {'crashed' if verdict.crashed else number(verdict.outcome.value)}".strip()
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,11 +11,11 @@ import numpy as np
 from simkit.conformance.bench import Seen, positions
 from simkit.conformance.card import Card
 from simkit.conformance.scene import RADIUS
-from simkit.conformance.tables import headline, number, side_by_side
-from simkit.conformance.trial import Verdict
+from simkit.conformance.tables import cell, happened, headline, number, shortcomings, told
+from simkit.conformance.trial import Sort, Verdict
 from simkit.core.tables import Picks, Truth
 from simkit.reports import plates
-from simkit.reports.elements import Illustration, Layer, Table
+from simkit.reports.elements import Illustration, Layer
 from simkit.reports.html import filled
 
 MOST_PICTURES = 2
@@ -23,6 +24,15 @@ MOST_PICTURES = 2
 SIDE = 600
 """Pixels of a picture at most."""
 
+STATES = {True: "passed", False: "failed", None: "none"}
+"""Whether a trial was passed → class of the style sheet."""
+
+TITLES: dict[Sort, str] = {
+    "law": "Laws, what any picker ought to obey",
+    "task": "Tasks, what a good one can do",
+    "measure": "Measures",
+}
+
 HIT = ("a pick of a particle", "circle", "sky")
 FALSE = ("a pick of none", "cross", "vermillion")
 MISSED = ("a particle without a pick", "triangle", "orange")
@@ -30,26 +40,63 @@ LURE = ("what is to be left alone, or may be", "hexagon", "grey")
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A trial that went wrong, with pictures of it."""
+class Cell:
+    """A verdict in a table: its text, and the class of the style sheet that colours it."""
+
+    text: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A trial of one picker in its table."""
 
     name: str
     asks: str
+    verdict: Cell
+    measured: str
+    happened: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A trial that went wrong, with pictures of it; `said` is what a program said before it broke down."""
+
+    id: str
+    name: str
+    verdict: str
+    asks: str
     words: str
+    said: str
     judged: str
     pictures: Sequence[Illustration]
 
 
 @dataclass(frozen=True)
 class Section:
-    """One picker on the page."""
+    """One picker on the page: what went wrong, the worst first, and all trials by their sort."""
 
     id: str
     name: str
+    badge: str
     headline: str
     lawful: bool
-    table: Table
-    failures: Sequence[Failure]
+    cannot: Sequence[tuple[str, Sequence[Failure]]]
+    groups: Sequence[tuple[str, Sequence[Line]]]
+
+    @property
+    def failures(self) -> list[Failure]:
+        """All that went wrong."""
+        return [failure for _, failures in self.cannot for failure in failures]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A trial of all pickers."""
+
+    name: str
+    unit: str
+    cells: Sequence[Cell]
 
 
 @dataclass(frozen=True)
@@ -58,7 +105,7 @@ class Report:
 
     title: str
     sections: Sequence[Section]
-    comparison: Table | None
+    comparison: Sequence[Row]
 
 
 def render(cards: Sequence[Card]) -> str:
@@ -76,58 +123,71 @@ def render(cards: Sequence[Card]) -> str:
     """
     report = Report(
         title="Conformance of " + ", ".join(card.picker for card in cards),
-        sections=[_section(number, card) for number, card in enumerate(cards)],
-        comparison=_comparison(cards) if len(cards) > 1 else None,
+        sections=[_section(f"card{number}", card) for number, card in enumerate(cards)],
+        comparison=_comparison(cards) if len(cards) > 1 else (),
     )
     return filled("conformance.html", report=report)
 
 
-def _section(place: int, card: Card) -> Section:
-    failed = [verdict for verdict in card.verdicts if verdict.outcome.holds is False]
+def _section(id: str, card: Card) -> Section:
+    held, laws = card.count("law")
+    broken = "breaks laws" if held < laws else "breaks down"
     return Section(
-        id=f"card{place}",
+        id=id,
         name=card.picker,
+        badge="every law holds" if card.lawful else broken,
         headline=f"{headline(card)}; cut at {card.cut}" + ("; quick" if card.quick else ""),
         lawful=card.lawful,
-        table=Table(
-            caption=f"Trials of {card.picker}",
-            columns=("Trial", "Verdict", "Measured", "Unit", "What happened"),
-            rows=[_row(verdict) for verdict in card.verdicts],
-            glossary={verdict.trial.name: verdict.trial.asks for verdict in card.verdicts},
-            words=(1, 3, 4),
-        ),
-        failures=[_failure(verdict) for verdict in failed],
+        cannot=[
+            (name, [_failure(id, verdict) for verdict in verdicts]) for name, verdicts in shortcomings(card)
+        ],
+        groups=[
+            (f"{title}: {_counted(card, sort)}", [_line(verdict) for verdict in card.of(sort)])
+            for sort, title in TITLES.items()
+        ],
     )
 
 
-def _row(verdict: Verdict) -> list[str]:
+def _counted(card: Card, sort: Sort) -> str:
+    passed, of = card.count(sort)
+    return "numbers without a verdict" if sort == "measure" else f"{passed} of {of} that apply"
+
+
+def _line(verdict: Verdict) -> Line:
     value = number(verdict.outcome.value)
-    return [
-        verdict.trial.name,
-        verdict.word,
-        value or "–",
-        verdict.trial.unit if value else "",
-        verdict.outcome.words,
+    return Line(
+        name=verdict.trial.name,
+        asks=verdict.trial.asks,
+        verdict=Cell(told(verdict), STATES[verdict.outcome.holds]),
+        measured=f"{value} {verdict.trial.unit}" if value else "",
+        happened=happened(verdict),
+    )
+
+
+def _comparison(cards: Sequence[Card]) -> list[Row]:
+    counts: tuple[tuple[str, Sort], ...] = (("laws that hold", "law"), ("tasks passed", "task"))
+    rows = [
+        Row(title, "", [Cell(" of ".join(map(str, card.count(sort))), "none") for card in cards])
+        for title, sort in counts
+    ]
+    return rows + [
+        Row(one.trial.name, one.trial.unit, [Cell(cell(v), STATES[v.outcome.holds]) for v in (one, *others)])
+        for one, *others in zip(*(card.verdicts for card in cards), strict=True)
     ]
 
 
-def _comparison(cards: Sequence[Card]) -> Table:
-    head, *rows = side_by_side(cards)
-    return Table(
-        caption="All pickers: ✓ holds or passed, ✗ not, – does not apply; the number is what was measured",
-        columns=head,
-        rows=[[cell.replace("**", "") for cell in row] for row in rows],
-    )
-
-
-def _failure(verdict: Verdict) -> Failure:
+def _failure(id: str, verdict: Verdict) -> Failure:
     shown = [
         seen for seen in verdict.outcome.exhibits if seen.missed or seen.false or len(seen.exposure.lures)
     ]
+    words, _, said = verdict.outcome.words.partition("\n")
     return Failure(
+        id=f"{id}-{verdict.trial.name.replace(' ', '-').replace(':', '')}",
         name=verdict.trial.name,
+        verdict=told(verdict),
         asks=verdict.trial.asks,
-        words=verdict.outcome.words,
+        words=words if said else f"{words}.",
+        said=textwrap.dedent(said),
         judged=verdict.trial.judged,
         pictures=[_picture(seen) for seen in (shown or verdict.outcome.exhibits)[:MOST_PICTURES]],
     )
