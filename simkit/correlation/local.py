@@ -25,7 +25,7 @@ SINGLE = 1e-3
 """Variance under the mask, relative to the largest nearby, from which on single precision tells it to 1 %."""
 
 FEW = 64
-"""Up to so many pixels, direct sums are quicker than transforms, and they are exact."""
+"""Up to so many pixels near each other, direct sums are quicker than transforms, and they are exact."""
 
 TILE = 512
 """Pixels along a tile's edge at least; more if that is less than four masks."""
@@ -95,7 +95,7 @@ def moments_under(
     array, shape (1 or 2, *number of pixels along each axis), float64
     """
     few = np.prod([len(axis) for axis in pixels]) <= FEW
-    if few:
+    if few and all(axis[-1] - axis[0] <= 2 * n for axis, n in zip(pixels, mask.shape, strict=True)):
         return _directly(values, mask, pixels, squares)
     return _in_tiles(values, mask, pixels, squares, rough, workers)
 
@@ -103,24 +103,44 @@ def moments_under(
 def _directly(values: FloatArray, mask: Mask, pixels: Pixels, squares: bool) -> FloatArray:
     origin = [axis[0] - n // 2 for axis, n in zip(pixels, mask.shape, strict=True)]
     size = [axis[-1] - axis[0] + n for axis, n in zip(pixels, mask.shape, strict=True)]
-    steps = [axis - axis[0] for axis in pixels]
-    powers, mean = _powers(window(values, origin, size), squares, np.float64)
-    slid = _slid(mask.shape, mask.tobytes(), tuple(steps[-1].tolist()))
-    sums = np.empty((len(powers), *[len(axis) for axis in pixels]))
-    for row in np.ndindex(*sums.shape[1:-1]):
-        corner = [int(axis[i]) for axis, i in zip(steps, row, strict=False)]
-        cut = tuple(slice(c, c + n) for c, n in zip(corner, mask.shape, strict=False))
-        sums[(slice(None), *row)] = powers[(slice(None), *cut)].reshape(len(powers), -1) @ slid
-    return _about_the_mean(sums, mean, int(mask.sum()))
+    steps = tuple(tuple((axis - axis[0]).tolist()) for axis in pixels)
+    shared, rim, under = _shared(mask.shape, mask.tobytes(), steps)
+    near = window(values, origin, size)
+    mean = float(near.mean(dtype=np.float64))
+    centred = np.subtract(near, mean, dtype=np.float64).ravel()
+    inside, outer = shared * centred, centred[rim]
+    sums = np.empty((1 + squares, under.shape[1]))
+    sums[0] = inside.sum() + outer @ under
+    if squares:
+        sums[1] = inside @ centred + np.square(outer) @ under
+    return _about_the_mean(sums.reshape(-1, *map(len, steps)), mean, int(mask.sum()))
 
 
-@functools.lru_cache(64)
-def _slid(shape: tuple[int, ...], mask: bytes, steps: tuple[int, ...]) -> FloatArray:
-    """Return a mask moved along its last axis by steps: shape (pixels, n_steps)."""
-    slid = np.zeros((*shape[:-1], shape[-1] + steps[-1], len(steps)))
-    for i, step in enumerate(steps):
-        slid[..., step : step + shape[-1], i] = np.frombuffer(mask, bool).reshape(shape)
-    return slid.reshape(-1, len(steps))
+@functools.lru_cache(16)
+def _shared(
+    shape: tuple[int, ...], mask: bytes, steps: tuple[tuple[int, ...], ...]
+) -> tuple[FloatArray, npt.NDArray[np.intp], FloatArray]:
+    """Split what a mask moved by steps covers: where it always does, and where it does not.
+
+    Returns
+    -------
+    shared : array, shape (n_pixels,)
+        1 where all places of the mask are, 0 elsewhere.
+    rim : array of int, shape (n_rim,)
+        Pixels that only some of its places cover.
+    under : array, shape (n_rim, n_places)
+        1 where they do.
+    """
+    size = [n + moved[-1] for n, moved in zip(shape, steps, strict=True)]
+    covered = np.zeros((*map(len, steps), *size), bool)
+    for place in np.ndindex(*map(len, steps)):
+        corner = [moved[i] for moved, i in zip(steps, place, strict=True)]
+        cut = tuple(slice(c, c + n) for c, n in zip(corner, shape, strict=True))
+        covered[place][cut] = np.frombuffer(mask, bool).reshape(shape)
+    covered = covered.reshape(-1, np.prod(size))
+    always = np.all(covered, axis=0)
+    rim = np.flatnonzero(np.any(covered, axis=0) & ~always)
+    return always.astype(np.float64), rim, covered[:, rim].T.astype(np.float64, order="C")
 
 
 def _in_tiles(

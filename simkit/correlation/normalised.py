@@ -160,15 +160,9 @@ class LocalSums:
 
     def sums_and_norm(self, mask: Mask) -> tuple[OnDemand, OnDemand]:
         """Return Σ f and sqrt(Σ (f − f̄)²) under a mask; the latter is 0 where nothing varies."""
-        moments, frame = self._moments(mask, squares=True), self._frame
-
-        def norm(at: Pixels) -> FloatArray:
-            squares = moments(at)[1]
-            return np.sqrt(
-                squares if frame is None else squares + self._noise * pixels_beyond(mask, frame, at)
-            )
-
-        return OnDemand(self._padded.shape, lambda at: moments(at)[0]), OnDemand(self._padded.shape, norm)
+        both = self._moments(mask, squares=True)
+        sums = OnDemand(self._padded.shape, lambda at: both(at)[0])
+        return sums, OnDemand(self._padded.shape, lambda at: both(at)[1])
 
     @functools.cached_property
     def _noise(self) -> float:
@@ -176,9 +170,16 @@ class LocalSums:
         return _noise_variance(self._padded if self._frame is None else self._frame.cut(self._padded))
 
     def _moments(self, mask: Mask, *, squares: bool) -> Callable[[Pixels], FloatArray]:
+        """Return how to work out sums and, if asked, the norm."""
+
         def moments(pixels: Pixels) -> FloatArray:
             how = {"squares": squares, "rough": self._rough}
-            return moments_under(self._padded, mask, pixels, **how, workers=self._workers)
+            found = moments_under(self._padded, mask, pixels, **how, workers=self._workers)
+            if squares:
+                if self._frame is not None:
+                    found[1] += self._noise * pixels_beyond(mask, self._frame, pixels)
+                np.sqrt(found[1], out=found[1])
+            return found
 
         return remembered(moments)
 
