@@ -303,13 +303,13 @@ def test_real_micrographs_are_read_once_and_judged_as_a_run_judges_them(tmp_path
 
 
 SWEEPS = sorted((Path(__file__).parents[2] / "scenarios/sweeps").glob("*.yaml"))
+COARSE = ("image.pixel_size=8.8 Å", "image.shape=[192, 192]", "specimen.side.lattice.count=2")
 SMALL = {
-    "dose": ("image.shape=[384, 384]", "specimen.top.lattice.count=2", "specimen.side.lattice.count=2"),
-    "mismatch": ("image.shape=[512, 512]", "specimen.side.lattice.count=4"),
+    "dose": (*COARSE, "specimen.top.lattice.count=2", "templates.side.rotations.step=15°"),
+    "mismatch": COARSE,
     "spacing": ("image.shape=[128, 128]", "score.ignore.border=0 Å"),
     "angular_step": (
-        "image.shape=[384, 384]",
-        "specimen.side.lattice.count=2",
+        *COARSE,
         "pickers.exhaustive.search=coarse",
     ),
 }
