@@ -78,13 +78,16 @@ def against_baseline(
     if not same:
         return Check("baseline", text, not proven_worse(gain, margin=margin, alpha=alpha), value=gain.new)
     held, hidden = not_worse(gain, margin=margin, alpha=alpha), gain.traceless(margin)
+    if gain.cluster is not None:
+        text += f"; {gain.cluster}, too many for chance, and count as one"
     if hidden > alpha:
-        enough = gain.grain * math.log(1 / alpha)
+        enough, few = gain.unit * math.log(1 / alpha), "clusters" if gain.cluster else "particles"
         text += (
-            f"; so few particles do not show a loss of the margin with a chance of {hidden:.2g}; "
+            f"; so few {few} do not show a loss of the margin with a chance of {hidden:.2g}; "
             f"with a margin of {enough:.2g}, or {enough / margin:.2g} times the micrographs, they would"
         )
-    return Check("baseline", text, held, value=gain.new, warning=hidden > alpha)
+    doubted = hidden > alpha or gain.cluster is not None
+    return Check("baseline", text, held, value=gain.new, warning=doubted)
 
 
 def run_time(allowed: RunTime, new: float, old: float) -> Check:
