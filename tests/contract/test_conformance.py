@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import subprocess
 import sys
 import textwrap
 
@@ -58,10 +60,16 @@ def simkit(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "theirs.py").write_text(THEIRS)
     (tmp_path / "program.py").write_text(PROGRAM)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     yield lambda *words: CliRunner().invoke(app, ["conformance", *words])
     sys.modules.pop("theirs", None)
+
+
+@pytest.fixture
+def importable(tmp_path, monkeypatch):
+    """Let what is in that folder be imported, as if it were installed."""
+    monkeypatch.syspath_prepend(str(tmp_path))
 
 
 def refused(result, *told):
@@ -92,17 +100,28 @@ def test_a_function_of_somebody_elses_takes_every_trial(simkit, tmp_path):
     failed = [trial for trial in card["trials"] if trial["verdict"] == "failed" and trial["sort"] == "task"]
     assert failed
     for trial in failed:
-        assert f"<h3>{trial['name']}</h3>" in text
+        assert f"<h3>{trial['name']} <span" in text
     assert text.count("<figure") >= len(failed)
+    # What failed is told by a symbol, words and a colour: by none of them alone.
+    wrong = [trial for trial in card["trials"] if trial["verdict"] in ("failed", "does not hold", "crashed")]
+    assert text.count('<tr class="failed">') == len(wrong)
+    for trial in wrong:
+        verdict = re.escape(f"✗ {trial['verdict'].upper()}")
+        row = rf'<tr class="failed"><th scope="row">{trial["name"]}<.*<td class="words failed">{verdict}</td>'
+        assert re.search(row, text)
 
 
 def test_a_broken_law_is_exit_code_1_and_is_told_in_words(simkit):
     result = simkit("--picker", "theirs:transposed", "--quick")
     assert result.exit_code == 1
-    (line,) = [line for line in result.stdout.splitlines() if line.startswith("coordinates")]
-    assert "does not hold" in line
-    assert "x and y are exchanged" in line or "exchanged" in line
-    assert "laws hold" in result.stdout
+    lines = result.stdout.splitlines()
+    (line,) = [line for line in lines if re.match("✗ DOES NOT HOLD +coordinates ", line)]
+    assert "exchanged" in line
+    assert "\x1b" not in result.stdout
+    # Last of all, so that it is what a terminal shows: what it cannot do.
+    assert "laws hold" in lines[-3]
+    assert lines[-2].startswith("✗ breaks laws: whole-pixel shift, ")
+    assert lines[-1].startswith("✗ fails: one particle, ")
 
 
 def test_several_stand_side_by_side_in_markdown(simkit):
@@ -117,6 +136,7 @@ def test_several_stand_side_by_side_in_markdown(simkit):
 # --- what is taken for a picker -----------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("importable")
 def test_a_command_is_started_with_files_and_what_it_costs_is_measured(simkit, tmp_path):
     command = f"{sys.executable} {tmp_path}/program.py {{out}} {{micrographs}}"
     bench = Bench(PickerSubject("theirs", picker_of(command, format="topaz")))
@@ -139,6 +159,15 @@ def test_memory_of_our_own_is_what_is_held_besides(simkit):
         assert 32 << 20 < cost.memory < 90 << 20
 
 
+def test_a_function_in_the_current_folder_is_left_alone_where_python_is_told_to(tmp_path):
+    (tmp_path / "mine.py").write_text("def blobs(pixels, **_):\n    return {'y': [], 'x': []}\n")
+    words = [sys.executable, "-P", "-m", "simkit.cli.main", "conformance", "--picker", "mine:blobs"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "there is no package mine" in done.stderr
+
+
+@pytest.mark.usefixtures("importable")
 def test_options_are_those_of_a_scenario(simkit):
     assert picker_of("kind:log").diameter == 80
     matched = picker_of("kind:matched_filter", options=["threshold={kind: top, count: 25}", "lowpass=12 Å"])
@@ -179,7 +208,7 @@ def test_what_makes_no_picker_is_refused_with_what_would(simkit):
         picker_of("mine 'unclosed", format="box")
 
 
-def test_the_pickers_of_a_scenario_are_found_by_name(simkit, tmp_path):
+def test_the_pickers_of_a_scenario_are_found_by_name(simkit, tmp_path, monkeypatch):
     (tmp_path / "some.yaml").write_text(
         textwrap.dedent("""\
         schema_version: 1
@@ -189,6 +218,9 @@ def test_the_pickers_of_a_scenario_are_found_by_name(simkit, tmp_path):
           other: {kind: python, call: "theirs:transposed"}
         """)
     )
+    # A scenario may come from anywhere: what it calls is installed, and not what happens to be in the folder.
+    refused(simkit("--scenario", "some.yaml", "--picker", "theirs"), "theirs", "install it")
+    monkeypatch.syspath_prepend(str(tmp_path))
     result = simkit("--scenario", "some.yaml", "--picker", "theirs", "--quick", "--json")
     assert [card["picker"] for card in json.loads(result.stdout)["cards"]] == ["theirs"]
     refused(simkit("--scenario", "some.yaml", "--picker", "thiers"), "theirs, other")
@@ -218,6 +250,7 @@ def test_micrographs_are_handed_out_and_picks_handed_in(simkit, tmp_path):
     assert card["determinism"].word == card["time"].word == card["memory"].word == "does not apply"
 
 
+@pytest.mark.usefixtures("importable")
 def test_a_picker_that_raises_anything_at_all_is_said_to_have_failed(simkit, tmp_path):
     (tmp_path / "theirs.py").write_text("def broken(pixels, **_):\n    raise ZeroDivisionError('by 0')\n")
     bench = Bench(PickerSubject("broken", picker_of("theirs:broken")))
