@@ -75,7 +75,9 @@ def run(
     import os
 
     from simkit.suites import baseline
+    from simkit.suites.against import NothingToCompareError
     from simkit.suites.choosing import files_of
+    from simkit.suites.outcome import Remark as _Remark
     from simkit.suites.outcome import as_plain, exit_code, junit, markdown
     from simkit.suites.rival import rival_of
     from simkit.suites.running import Bench
@@ -86,18 +88,28 @@ def run(
     unused: list[str] = []
     rival = None if other is None else rival_of(other)
     benches: list[Bench] = []
+    skipped: dict[str, NothingToCompareError] = {}
     with executor(workers or os.cpu_count() or 1) as who:
         for loaded in [load_suite(file, overrides=overrides or ()) for file in files_of(files)]:
-            benches.append(Bench(loaded, store, who, fresh, report_dir, rival))
-            outcomes += benches[-1].run(_chosen(loaded, expression))
+            bench = Bench(loaded, store, who, fresh, report_dir, rival)
+            try:
+                outcomes += bench.run(_chosen(loaded, expression))
+            except NothingToCompareError as error:
+                skipped[str(loaded.path)] = error
+                continue
+            benches.append(bench)
             unused += baseline.unused(loaded) if rival is None else []
             note(f"{loaded.path}: {loaded.budget}")
+    if skipped and not benches:
+        raise next(iter(skipped.values()))
     changes, pages = _compared(benches, outcomes, report_dir)
     remarks = [change.remark(pages[change.suite]) for change in changes]
+    remarks += [_Remark(file, file, "skipped", str(error)) for file, error in skipped.items()]
     typer.echo(_told(outcomes, unused, remarks))
     plain: Any = as_plain(outcomes)
     if rival is not None:
         against = {"other": rival.name, "changes": [change.plain for change in changes], "pages": pages}
+        against["skipped"] = {file: str(error) for file, error in skipped.items()}
         plain = {"outcomes": plain, "against": against}
     _write(junitxml, junit(outcomes, unused, remarks))
     _write(json_file, (json.dumps(plain, indent=1, ensure_ascii=False) + "\n").encode())

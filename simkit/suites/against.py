@@ -22,6 +22,10 @@ Place = tuple[str, str, int]
 """Case, picker and stage."""
 
 
+class NothingToCompareError(SimkitError):
+    """There is another version of none of the pickers that were chosen."""
+
+
 @dataclass
 class Against:
     """Another version of the pickers; what it has no other version of is compared with what was accepted.
@@ -61,15 +65,17 @@ class Against:
 
         Raises
         ------
+        NothingToCompareError
+            If the rival is another version of none of them.
         SimkitError
-            If the rival is another version of none of them, or lacks what it needs.
+            If it lacks what it needs.
         """
         for case, number in chosen:
             picker = str(self.suite.suite.cases[case].expect[number].picker)
             if self.rival.plays(self.suite.scenarios[case].pickers[picker]):
                 self._played.add((case, picker))
         if not self._played:
-            raise SimkitError(
+            raise NothingToCompareError(
                 f"--against {self.rival.name} is another version of none of the pickers that were chosen: a "
                 "command stands for that of a `kind: command`, an environment (its folder, its python or its "
                 "simkit) for whatever looks at pixels and is no oracle"

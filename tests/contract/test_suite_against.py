@@ -232,6 +232,22 @@ def test_a_command_is_another_version_of_commands_alone(suite: Path) -> None:
     assert "another version of none of the pickers" in result.output
 
 
+def test_a_suite_without_another_version_is_skipped_and_said_to_be(suite: Path) -> None:
+    Path("b.simkit.yaml").write_text(
+        "schema_version: 1\n"
+        "cases: {own: {scenario: dots.yaml, pickers: [own],\n"
+        "  expect: [{picker: own, metric: recall, at_least: 0.5}]}}\n"
+    )
+    files = ["--junitxml", "j.xml", "--markdown", "m.md"]
+    result, plain = run(write_picker("base.py"), "b.simkit.yaml", *files)
+    assert result.exit_code == 0, result.output
+    assert {outcome["suite"] for outcome in plain["outcomes"]} == {"a"}
+    assert list(plain["against"]["skipped"]) == ["b.simkit.yaml"]
+    for text in (result.stdout, Path("m.md").read_text(), Path("j.xml").read_text()):
+        assert "is another version of none of the pickers" in text
+    assert "b.simkit.yaml: skipped" in result.stdout
+
+
 def environment(body: str) -> str:
     """Write an environment whose simkit is a script."""
     program = Path("venv/bin/simkit")
