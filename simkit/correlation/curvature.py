@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from simkit.core import fourier
 from simkit.core.grid import FloatArray, Grid
+from simkit.core.products import products
 from simkit.correlation.whitening import NoiseSpectrum, white
 
 CLOSE = 3e-2
@@ -49,12 +50,12 @@ def gram_under(spectrum: NoiseSpectrum, pixel_size: float) -> Gram:
     def gram(images: FloatArray) -> FloatArray:
         if spectrum is white:
             rows = flat(images)
-            return np.asarray(rows @ rows.swapaxes(-1, -2))
+            return products(rows, rows)
         # Single precision will do for a curvature.
         shape = tuple(fourier.fast_length(2 * n - 1) for n in images.shape[2:])
         spectra = fourier.forward_stack(images.astype(np.float32), shape)
         weighed, plain = flat(spectra * weights(shape)), flat(spectra)
-        return np.asarray((weighed @ plain.conj().swapaxes(-1, -2)).real, np.float64)
+        return np.asarray(products(weighed, plain.conj()).real, np.float64)
 
     return gram
 
@@ -201,7 +202,7 @@ def unrest(found: Fit, images: FloatArray, left: FloatArray) -> FloatArray:
     slopes = found.across @ columns
     steep = _quadratic(slopes, np.linalg.inv(found.curvature))
     # An angle that changes nothing takes no share.
-    fitted = _quadratic(columns, np.linalg.pinv(columns @ columns.swapaxes(-1, -2), hermitian=True))
+    fitted = _quadratic(columns, np.linalg.pinv(products(columns, columns), hermitian=True))
     return np.asarray((steep * square / (1 - fitted)).sum(axis=-1) / steep.sum(axis=-1))
 
 

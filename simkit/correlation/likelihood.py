@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from simkit.core import fourier
 from simkit.core.grid import FloatArray, Grid
+from simkit.core.products import products
 from simkit.correlation.curvature import Fit, Gram, covariance, flat, gram_under, unrest
 from simkit.correlation.local import Mask
 from simkit.correlation.peaks import Indices, Peak
@@ -167,11 +168,9 @@ class _Group:
         # What no mask cuts keeps its products with itself wherever it is moved.
         self._grams = gram if mask.all() and self._grams is None else self._grams
         # The mean under the mask is off the patch: it need not be taken off second derivatives.
-        products = flat(images) @ self.compared(rows).reshape(len(rows), -1, 1)
+        met = products(flat(images), self.compared(rows).reshape(len(rows), 1, -1))[..., 0]
         bent = bends(self._patches[rows])
-        return images, Fit(
-            products[..., 0], self.held(rows, bent, -products[:, 0, 0]), self.held(rows, gram, gram[:, 0, 0])
-        )
+        return images, Fit(met, self.held(rows, bent, -met[:, 0]), self.held(rows, gram, gram[:, 0, 0]))
 
     def held(self, rows: Indices, matrices: FloatArray, unit: FloatArray | float) -> FloatArray:
         """Return matrices in which an angle that stays as it is has to do with nothing but itself."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simkit.core.grid import FloatArray
+from simkit.core.products import products
 from simkit.correlation.bank import TemplateBank
 from simkit.correlation.local import Mask, OnDemand
 from simkit.correlation.normalised import LocalSums, ratio, template_mask
@@ -145,16 +146,16 @@ def exact_scores(
     box = probe.kernels.shape[1:]
     side = (2 * radius + 1,) * len(box)
     corners = np.array(places) - np.array(box) // 2 - radius
-    covered = [n + 2 * radius for n in box]
-    patches = np.stack([window(field.values, corner, covered) for corner in corners])
+    reach = [n + 2 * radius for n in box]
+    patches = np.stack([window(field.values, corner, reach) for corner in corners])
     neighbours = np.lib.stride_tricks.sliding_window_view(patches, box, axis=tuple(range(1, patches.ndim)))
     kernels = probe.kernels[np.asarray(views)].reshape(len(places), -1, math.prod(box))
-    columns = neighbours.reshape(len(places), math.prod(side), -1).swapaxes(-1, -2)
-    products = (kernels @ columns).reshape(len(places), -1, *side)
+    covered = neighbours.reshape(len(places), math.prod(side), -1)
+    scores = products(kernels, covered).reshape(len(places), -1, *side)
     if probe.norm is None:
-        return products
+        return scores
     around = [tuple(slice(p - radius, p + radius + 1) for p in place) for place in places]
-    return ratio(products, np.stack([probe.norm[index] for index in around])[:, None])
+    return ratio(scores, np.stack([probe.norm[index] for index in around])[:, None])
 
 
 @dataclass(frozen=True, eq=False)

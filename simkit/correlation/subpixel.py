@@ -11,6 +11,7 @@ import numpy as np
 
 from simkit.core import fourier
 from simkit.core.grid import ComplexArray, FloatArray, Grid
+from simkit.core.products import products
 
 Bends = Callable[[FloatArray], FloatArray]
 
@@ -130,7 +131,7 @@ def _bends(derivatives: FloatArray, y: FloatArray, x: FloatArray, f: FloatArray)
     f = f.astype(derivatives.dtype)
     weights = np.stack([f, y * f, x * f, y * y * f, x * y * f, x * x * f], axis=-3)
     flat = derivatives.reshape(*derivatives.shape[:-2], -1)
-    table = weights.reshape(*weights.shape[:-2], -1) @ flat.swapaxes(-1, -2)
+    table = products(weights.reshape(*weights.shape[:-2], -1), flat)
     once, by_y, by_x, by_yy, by_yx, by_xx = np.moveaxis(table.astype(np.float64), -2, 0)
     along_y, along_x, yy, yx, xx = ((..., i) for i in range(5))
     twist_y = by_x[yy] - by_y[yx] + once[along_x]
