@@ -238,7 +238,7 @@ def _compared(
     changes, pages = [], {}
     for bench in benches:
         if bench.against is not None and bench.against.changes:
-            suite = bench.suite.name
+            suite = str(bench.suite.place)
             changes += bench.against.changes
             of_suite = [outcome for outcome in outcomes if outcome.suite == suite]
             page = write_against(bench.against, of_suite, folder / suite, command=bench.command())

@@ -131,7 +131,7 @@ class Against:
     def _compared(self, case: str, picker: str, evidence: Evidence) -> Change:
         plates = [self._plate(evidence, number) for number in evidence.case.numbers]
         picks = self.rival.picks(evidence.case.scenario, picker, plates, workers=self.workers)
-        names = {"suite": self.suite.name, "case": case, "picker": picker, "other": self.rival.name}
+        names = {"suite": str(self.suite.place), "case": case, "picker": picker, "other": self.rival.name}
         return change_of(evidence, picks, **names)
 
     def _plate(self, evidence: Evidence, number: int) -> Plate:

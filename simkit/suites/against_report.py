@@ -45,7 +45,7 @@ def write_against(against: Against, outcomes: Sequence[Outcome], folder: Path, *
     """
     page = render(
         [_contest(against, change, outcomes) for change in against.changes],
-        suite=against.suite.name,
+        suite=str(against.suite.place),
         other=against.rival.name,
         failed=sum(not outcome.passed for outcome in outcomes),
         expectations=len(outcomes),

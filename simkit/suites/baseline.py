@@ -1,7 +1,7 @@
 """Baselines: what a picker did when somebody last said that it was good, in files that a person can read.
 
-<suite's folder>/baselines/<suite>/<case>.yaml   accepted
-<store>/proposed/<suite>/<case>.yaml             what the last run came to
+<suite's folder>/baselines/<suite>/<case>.yaml     accepted
+<store>/proposed/<place of the suite>/<case>.yaml  what the last run came to
 """
 
 from __future__ import annotations

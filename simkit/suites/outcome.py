@@ -192,7 +192,7 @@ def _items(text: str) -> list[str]:
 def junit(outcomes: Sequence[Outcome], unused: Sequence[str] = (), remarks: Sequence[Remark] = ()) -> bytes:
     """Return JUnit XML, as continuous integration reads it."""
     root = ET.Element("testsuites")
-    for name in dict.fromkeys(told.suite for told in (*outcomes, *remarks)):
+    for name in dict.fromkeys([*(outcome.suite for outcome in outcomes), *(r.suite for r in remarks)]):
         members = [outcome for outcome in outcomes if outcome.suite == name]
         said = [remark for remark in remarks if remark.suite == name]
         failed, errors = (sum(o.status == s for o in members) for s in ("failed", "error"))

@@ -59,7 +59,7 @@ class SuiteFile(pytest.File):
         from simkit.suites.spec import load_suite
 
         try:
-            suite = load_suite(self.path)
+            suite = load_suite(self.path, root=self.config.rootpath)
             unused = baseline.unused(suite)
         except SimkitError as error:
             raise self.CollectError(str(error)) from None

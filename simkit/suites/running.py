@@ -60,7 +60,8 @@ class Bench:
     fresh : int or None
         Draws other micrographs than the suite's own; a failure then counts if yet others confirm it.
     reports : Path or None
-        Where the page of a case that failed is written, as ``<suite>/<case>/report.html``; None for no pages.
+        Where the page of a case that failed is written, as ``<place of the suite>/<case>/report.html``; None
+        for no pages.
     rival : Rival or None
         Another version of the pickers, which stands for the accepted baselines.
     """
@@ -99,7 +100,7 @@ class Bench:
     @property
     def proposed(self) -> Path:
         """Where baselines are proposed."""
-        return self.folder / "proposed" / self.suite.name
+        return self.folder / "proposed" / self.suite.place
 
     def labels(self, case: str) -> list[str]:
         """Return what the expectations of a case are called, one of a name that is taken with a number."""
@@ -131,7 +132,7 @@ class Bench:
             from simkit.suites.case_report import write_case  # loads matplotlib, which no success needs
 
             outcomes = [self._judged(case, i) for i in range(len(self.suite.suite.cases[case].expect))]
-            folder = self.reports / self.suite.name / case
+            folder = self.reports / self.suite.place / case
             try:
                 page = write_case(self._scenario(case, 0), outcomes, folder, workers=self.executor.workers)
                 self._reported[case] = str(shown(page))
@@ -149,7 +150,7 @@ class Bench:
         except SimkitError as error:
             found = (Check("error", str(error), False),)
         return Outcome(
-            suite=self.suite.name,
+            suite=str(self.suite.place),
             case=case,
             expectation=self.labels(case)[number],
             file=str(shown(self.suite.path)),

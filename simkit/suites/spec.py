@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -87,6 +87,8 @@ class LoadedSuite:
         Case → its scenario as it is run: settings made, without a sweep, audits and expectations of its own.
     overrides : tuple of str
         What the command line replaced in every case.
+    root : Path
+        The folder from which suites are told apart.
     """
 
     path: Path
@@ -94,6 +96,13 @@ class LoadedSuite:
     source: SourceMap
     scenarios: Mapping[str, Scenario]
     overrides: tuple[str, ...] = ()
+    root: Path = field(default_factory=Path.cwd)
+
+    @property
+    def place(self) -> Path:
+        """The path from the root without the suffix, by which no two suites are called; no path leads up."""
+        whole, root = self.path.resolve().parent / self.name, self.root.resolve()
+        return whole.relative_to(root if whole.is_relative_to(root) else whole.anchor)
 
     @property
     def name(self) -> str:
@@ -133,7 +142,9 @@ class LoadedSuite:
         return self.source.text.count("\n", 0, index) + 1
 
 
-def load_suite(path: str | Path, *, overrides: Sequence[str] = ()) -> LoadedSuite:
+def load_suite(
+    path: str | Path, *, overrides: Sequence[str] = (), root: str | Path | None = None
+) -> LoadedSuite:
     """Read a suite file and the scenarios of its cases.
 
     Parameters
@@ -142,6 +153,8 @@ def load_suite(path: str | Path, *, overrides: Sequence[str] = ()) -> LoadedSuit
         A YAML 1.2 file.
     overrides : sequence of str
         ``"pickers.ncc.threshold.value=0.4"``: replaced in the scenario of every case, after its own settings.
+    root : str or Path or None
+        The folder from which suites are told apart; the working folder by default.
 
     Raises
     ------
@@ -171,7 +184,14 @@ def load_suite(path: str | Path, *, overrides: Sequence[str] = ()) -> LoadedSuit
         problems.append(draft.source.problem(ScenarioError(message, ("false_alarm",))))
     if problems:
         raise InvalidScenarioError(problems)
-    return LoadedSuite(Path(path), suite, draft.source, scenarios, tuple(overrides))
+    return LoadedSuite(
+        Path(path),
+        suite,
+        draft.source,
+        scenarios,
+        tuple(overrides),
+        Path.cwd() if root is None else Path(root),
+    )
 
 
 def _of_theory(suite: Suite) -> float:
@@ -215,9 +235,9 @@ def _in_suite(problem: Problem, name: str, source: SourceMap, case: CaseSpec) ->
     place: errors.Path = ("cases", name)
     if written in case.set and problem.where != written:
         return source.problem(ScenarioError(problem.message, (*place, "set", written)))
-    for field, where in (("replicates", "--set replicates"), ("seed", "--seed")):
-        if problem.where == where and getattr(case, field) is not None:
-            return source.problem(ScenarioError(problem.message, (*place, field)))
+    for key, where in (("replicates", "--set replicates"), ("seed", "--seed")):
+        if problem.where == where and getattr(case, key) is not None:
+            return source.problem(ScenarioError(problem.message, (*place, key)))
     return replace(problem, message=f"{problem.message} (in the case {name})")
 
 

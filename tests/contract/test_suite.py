@@ -180,6 +180,29 @@ def test_a_scenario_says_that_comparisons_belong_in_a_suite(suite: Path) -> None
         assert "belongs in a suite" in result.output
 
 
+def test_suites_of_one_name_stay_apart(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "simkit.suites.case_report.write_case", lambda _, outcomes, folder, **__: folder / "page"
+    )
+    for folder, count in (("one", 2), ("two", 1)):
+        Path(folder).mkdir()
+        Path(folder, "rings.yaml").write_text(
+            SCENARIO.replace("count: 3}}\n  other", f"count: {count}}}}}\n  other")
+        )
+        Path(folder, "a.simkit.yaml").write_text(SUITE)
+    result = simkit("run", "one", "two", "--workers", "1", "--json", "o.json", "--junitxml", "j.xml")
+    assert "report: .simkit/reports/one/a/rings/page" in result.stdout
+    assert "report: .simkit/reports/two/a/rings/page" in result.stdout
+    assert {o["suite"] for o in json.loads(Path("o.json").read_text())} == {"one/a", "two/a"}
+    assert [s.get("name") for s in ET.parse("j.xml").getroot()][:2] == ["one/a", "two/a"]
+    for folder, tp in (("one", 2), ("two", 1)):
+        simkit("accept", f"{folder}/a.simkit.yaml", "--reason", "because")
+        kept = baseline.read(Path(folder, "baselines/a/rings.yaml"))
+        assert kept.pickers["plain"].tp == (tp,) * 4
+    outside = load_suite(suite, root="one").place
+    assert outside == suite.with_name("a").relative_to("/")
+
+
 def test_expressions_choose_by_name_and_marker(suite: Path) -> None:
     loaded = load_suite(suite)
     numbers = {
