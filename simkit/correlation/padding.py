@@ -10,6 +10,8 @@ import numpy as np
 
 from simkit.core import fourier
 from simkit.core.grid import FloatArray, Grid
+from simkit.correlation.dead import dead_pixels
+from simkit.correlation.filling import filled
 
 UNIT = 24
 """Padded lengths are multiples of this: the frame can be sampled 24/m times coarser for any whole m."""
@@ -68,22 +70,23 @@ def window(values: FloatArray, origin: Sequence[int], size: Sequence[int]) -> Fl
 
 
 def clean(pixels: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Make an image zero-mean, with the mean in place of NaN and infinities.
+    """Make an image zero-mean, with the local mean in place of NaN, infinities and dead pixels.
 
     Returns
     -------
     values : array, float32 if the image is, else float64
-        Zero-mean pixels. The mean goes first and in double precision, so that a large one costs no
-        precision later.
-    finite : array of bool
-        Where the image has a value.
+        Pixels whose mean, where they have a value, is zero. It goes first and in double precision, so that a
+        large one costs no precision later.
+    usable : array of bool
+        Where the image has a value that is not `dead`.
     """
-    finite = np.isfinite(pixels)
-    count = max(int(finite.sum()), 1)
+    usable = np.isfinite(pixels)
+    usable &= ~dead_pixels(pixels, usable)
+    count = max(int(np.count_nonzero(usable)), 1)
     values = np.zeros(pixels.shape, np.float32 if pixels.dtype == np.float32 else np.float64)
-    np.copyto(values, pixels, where=finite)
+    np.copyto(values, pixels, where=usable)
     # A second pass takes away what rounding left of a mean much larger than the contrast.
     for _ in range(2):
         mean = values.sum(dtype=np.float64) / count
-        np.subtract(values, mean, out=values, where=finite, dtype=np.float64, casting="same_kind")
-    return values, finite
+        np.subtract(values, mean, out=values, where=usable, dtype=np.float64, casting="same_kind")
+    return filled(values, usable), usable

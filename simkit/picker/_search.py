@@ -134,8 +134,9 @@ class TemplateSearch(Picker):
             return self._pick(sight)
 
     def _pick(self, sight: Sight) -> Found:
-        image, finite = clean(sight.pixels)
-        allowed = finite if sight.mask is None else finite & sight.mask
+        image, usable = clean(sight.pixels)
+        allowed = usable if sight.mask is None else usable & sight.mask
+        sight = replace(sight, mask=allowed)
         frame = Frame.around(sight.grid, max(max(b.grid.shape) for b in sight.banks))
         field, probes = self.prepare(image, frame, sight)
         field = replace(field, noise=self._noise(field, sight, allowed))
@@ -205,6 +206,7 @@ class TemplateSearch(Picker):
                 "lost_energy": found.lost_energy,
                 "noise_sd": found.noise_sd,
                 "sampling": found.grid.pixel_size / sight.grid.pixel_size,
+                **({} if usable.all() else {"unusable": float(1 - usable.mean())}),
                 **({"opposite_contrast": inverted} if inverted > 0.5 else {}),
                 **harvest.notes,
             },

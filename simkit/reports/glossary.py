@@ -8,6 +8,7 @@ NAMES = {
     "site_radius": "Å around a site within which a particle is looked for",
     "holes": "sites within the crystal without a pick",
     "holes_missed": "particles to be expected among the holes",
+    "unusable": "share of the pixels that are dead or have no value",
     "opposite_contrast": "share of the picks at which the opposite contrast scores clearly higher",
     "tp": "true positives",
     "fp": "false positives",
