@@ -57,6 +57,10 @@ STEEPEST = 0.1
 """Share by which a top may be higher than the scores that its clump is counted by, on every second sample;
 else they are counted on every one."""
 
+FEW_TURNED = 24
+"""Evenly spaced views of a template that tell how rough the scores of all are: within 0.3 % in the number of
+peaks, which is what pixels make of a template turned."""
+
 ROUNDED = 10_000
 """Parts of a view's largest value that kernels are told apart by."""
 
@@ -97,18 +101,23 @@ class Views:
         return Grid(self.kernels.shape[1:], self.pixel_size)
 
     def moments(self, noise: NoiseSpectrum) -> FloatArray:
-        """See `random_field.spectral_moments`."""
+        """Return `random_field.spectral_moments` of `FEW_TURNED` views, of all if they are no sequence."""
+        every = max(len(self.kernels) // FEW_TURNED, 1) if self.angle_step else 1
         return spectral_moments(
             self.kernels,
             pixel_size=self.pixel_size,
             angle_step=self.angle_step,
             noise_spectrum=noise(self.grid),
+            wanted=range(0, len(self.kernels), every),
         )
 
     def peaks_above(self, u: float, moments: FloatArray, area: float) -> float:
         """Return what the closed form expects."""
-        alone = 1 if self.angle_step else len(self.kernels)
-        return alone * expected_maxima(u, area=area, moments=moments, angle_range=self.angle_range)
+        views = len(self.kernels)
+        alone = 1 if self.angle_step else views
+        return alone * expected_maxima(
+            u, area=area, moments=moments, angle_range=self.angle_range, views=views
+        )
 
 
 @dataclass(frozen=True)

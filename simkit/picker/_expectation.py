@@ -30,8 +30,8 @@ class Sought:
         All its views.
     law : ScoreLaw
         Of its scores in noise.
-    moments : array, shape (n_views, d, d)
-        See `random_field.spectral_moments`.
+    moments : array, shape (n, d, d)
+        Of some of the views: see `Views.moments`.
     extent : tuple of float
         Å of the image along each axis, less what may hold no pick.
     border : array or None

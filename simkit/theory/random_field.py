@@ -12,7 +12,8 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.optimize import brentq
@@ -27,7 +28,9 @@ HIGHEST_LEVEL = 37.0
 """Beyond, the tail of a Gaussian is smaller than the smallest double."""
 
 
-def expected_maxima(u: float, *, area: float, moments: FloatArray, angle_range: float = 0.0) -> float:
+def expected_maxima(
+    u: float, *, area: float, moments: FloatArray, angle_range: float = 0.0, views: int | None = None
+) -> float:
     """Return the expected number of local maxima above u of a noise score field.
 
     In two dimensions A·[√detΛ₂ (2π)^(−3/2) u + Ψ √detΛ₃ (2π)^(−2) (u² − 1)] e^(−u²/2), in one
@@ -40,11 +43,13 @@ def expected_maxima(u: float, *, area: float, moments: FloatArray, angle_range: 
     area : float
         Searched area A in Å² (length in Å in one dimension).
     moments : array, shape (n_views, d, d)
-        Covariance Λ of the field's gradient at every view, positions first (1/Å²) and the angle
+        Covariance Λ of the field's gradient at evenly spaced views, positions first (1/Å²) and the angle
         last (1/rad²) if it was searched: see `spectral_moments`.
     angle_range : float, optional
         Searched angle Ψ in radians, 2π/n for a particle of symmetry Cn; 0 for a single angle, when
         `moments` has no angle.
+    views : int, optional
+        How many views are searched, if `moments` are those of some.
 
     Returns
     -------
@@ -64,7 +69,7 @@ def expected_maxima(u: float, *, area: float, moments: FloatArray, angle_range: 
     if angle_range == 0:
         return one_view
     turning = area * angle_range * _mean_root_det(moments) * _density(u, ndim + 1)
-    return min(one_view + turning, len(moments) * one_view)
+    return min(one_view + turning, (views or len(moments)) * one_view)
 
 
 def _mean_root_det(moments: FloatArray) -> float:
@@ -83,6 +88,7 @@ def spectral_moments(
     pixel_size: float,
     angle_step: float = 0.0,
     noise_spectrum: FloatArray | None = None,
+    wanted: Sequence[int] | None = None,
 ) -> FloatArray:
     """Return the covariance Λ of the gradient of the score field of a template bank.
 
@@ -102,10 +108,12 @@ def spectral_moments(
         the angle is not searched.
     noise_spectrum : array in real-FFT layout of one view, optional
         Noise variance per pixel at each frequency; white by default.
+    wanted : sequence of int, optional
+        Views of which it is wanted; all by default.
 
     Returns
     -------
-    array, shape (n_views, d, d)
+    array, shape (n_wanted, d, d)
         d is the number of position axes (y, x), plus one for the angle if `angle_step` > 0.
     """
     grid = Grid(views.shape[1:], pixel_size)
@@ -115,24 +123,24 @@ def spectral_moments(
     waves = [np.broadcast_to(2 * np.pi * k, shape).ravel() for k in grid.frequencies()]
     products = np.stack([a * b for a in waves for b in waves], axis=-1)
 
-    def unit_energy(view: FloatArray) -> ComplexArray:
-        spectrum = fourier.forward(view).ravel() * root
+    @functools.lru_cache(2)
+    def unit_energy(i: int) -> ComplexArray:
+        spectrum = fourier.forward(views[i]).ravel() * root
         return spectrum / np.sqrt(fourier.power(spectrum).sum())
 
     ndim = grid.ndim
-    moments = np.empty((len(views), *(ndim + (angle_step > 0),) * 2))
-    first = here = unit_energy(views[0])
-    for i, result in enumerate(moments):
+    index = list(range(len(views))) if wanted is None else list(wanted)
+    moments = np.empty((len(index), *(ndim + (angle_step > 0),) * 2))
+    for i, result in zip(index, moments, strict=True):
+        here = unit_energy(i)
         result[:ndim, :ndim] = (fourier.power(here) @ products).reshape(ndim, ndim)
-        there = unit_energy(views[i + 1]) if i + 1 < len(views) else first
         if angle_step > 0:
-            turning = (there - here) / angle_step
+            turning = (unit_energy((i + 1) % len(views)) - here) / angle_step
             result[-1, -1] = fourier.power(turning).sum()
             # The score at x weighs the noise with t(· − x): a step in x moves the template backwards,
             # −2πik t, of whose product with the turning the real part is 2πk Im(t · conjugate).
             across = (here * turning.conj()).imag
             result[-1, :-1] = result[:-1, -1] = [across @ k for k in waves]
-        here = there
     return moments
 
 

@@ -61,6 +61,14 @@ def test_moments_of_an_elliptic_gaussian():
     np.testing.assert_allclose(moments[90, :2, :2], np.diag([1 / 512, 1 / 128]), atol=1e-6)
 
 
+def test_the_moments_of_some_views_are_theirs():
+    step = np.pi / 18
+    views = turned(Grid((41, 40), 1.0), 3.0, 6.0, step=step)
+    every = spectral_moments(views, pixel_size=1.0, angle_step=step)
+    some = spectral_moments(views, pixel_size=1.0, angle_step=step, wanted=[17, 4, 5])
+    np.testing.assert_array_equal(some, every[[17, 4, 5]])
+
+
 def test_moments_do_not_depend_on_scale_or_place():
     grid = Grid((48, 50), 1.0)
     views = gaussian(grid, 3.0, 5.0, angle=0.4)[None]
@@ -98,6 +106,8 @@ def test_views_too_far_apart_count_as_independent():
     moments = np.diag([0.1, 0.1, 1e6])[None].repeat(3, axis=0)
     one = expected_maxima(3.0, area=100, moments=moments[:, :2, :2])
     assert expected_maxima(3.0, area=100, moments=moments, angle_range=6.28) == pytest.approx(3 * one)
+    searched = expected_maxima(3.0, area=100, moments=moments, angle_range=6.28, views=30)
+    assert searched == pytest.approx(30 * one)
 
 
 def test_maxima_of_a_smooth_plane_of_noise():
