@@ -27,7 +27,7 @@ SINGLE = 1e-3
 FEW = 64
 """Up to so many pixels near each other, direct sums are quicker than transforms, and they are exact."""
 
-TILE = 512
+TILE = 700
 """Pixels along a tile's edge at least; more if that is less than four masks."""
 
 REMEMBERED = 4096
@@ -92,12 +92,18 @@ def moments_under(
 
     Returns
     -------
-    array, shape (1 or 2, *number of pixels along each axis), float64
+    array, shape (1 or 2, *number of pixels along each axis)
+        float32 if rough and for more than `FEW` pixels, else float64.
     """
-    few = np.prod([len(axis) for axis in pixels]) <= FEW
-    if few and all(axis[-1] - axis[0] <= 2 * n for axis, n in zip(pixels, mask.shape, strict=True)):
+    if few(mask, pixels):
         return _directly(values, mask, pixels, squares)
-    return _in_tiles(values, mask, pixels, squares, rough, workers)
+    return moments_in_tiles(values, [mask], pixels, squares=squares, rough=rough, workers=workers)[0]
+
+
+def few(mask: Mask, pixels: Pixels) -> bool:
+    """Tell whether sums under a mask are made directly: at few pixels, no further apart than two masks."""
+    near = all(axis[-1] - axis[0] <= 2 * n for axis, n in zip(pixels, mask.shape, strict=True))
+    return near and bool(np.prod([len(axis) for axis in pixels]) <= FEW)
 
 
 def _directly(values: FloatArray, mask: Mask, pixels: Pixels, squares: bool) -> FloatArray:
@@ -143,46 +149,80 @@ def _shared(
     return always.astype(np.float64), rim, covered[:, rim].T.astype(np.float64, order="C")
 
 
-def _in_tiles(
-    values: FloatArray, mask: Mask, pixels: Pixels, squares: bool, rough: bool, workers: int
+def moments_in_tiles(
+    values: FloatArray,
+    masks: Sequence[Mask],
+    pixels: Pixels,
+    *,
+    squares: bool,
+    rough: bool = False,
+    workers: int = 1,
 ) -> FloatArray:
-    stride, count = _stride(pixels[0]) if mask.ndim > 1 else 1, int(mask.sum())
-    least = [
-        min(max(TILE, 4 * b), int(axis[-1] - axis[0]) + b) for axis, b in zip(pixels, mask.shape, strict=True)
-    ]
+    """Return the moments under several masks at many pixels, for which the image is transformed only once.
+
+    Parameters
+    ----------
+    values, pixels, squares, rough, workers
+        As for `moments_under`.
+    masks : sequence of arrays of bool
+        Boxes may differ; their centres n // 2 are put on the same pixels.
+
+    Returns
+    -------
+    array, shape (n_masks, 1 or 2, *number of pixels along each axis)
+        float32 if rough, else float64.
+    """
+    box = tuple(np.max([mask.shape for mask in masks], axis=0).tolist())
+    stride = _stride(pixels[0]) if len(box) > 1 else 1
+    least = [min(max(TILE, 4 * b), int(axis[-1] - axis[0]) + b) for axis, b in zip(pixels, box, strict=True)]
     size = (stride * fourier.fast_length(-(-least[0] // stride)), *map(fourier.fast_length, least[1:]))
-    probe = np.conj(fourier.forward_stack(mask.astype(np.float64), size))
+    probe = np.conj(fourier.forward_stack(np.stack([_boxed(mask, box) for mask in masks]), size)) / stride
     probes = {kind: probe.astype(np.result_type(kind, np.complex64)) for kind in (np.float32, np.float64)}
-    sums = np.empty((1 + squares, *[len(axis) for axis in pixels]))
+    moments = np.empty((len(masks), 1 + squares, *map(len, pixels)), np.float32 if rough else np.float64)
 
     def search(region: tuple[slice, ...]) -> None:
         here = [axis[part] for axis, part in zip(pixels, region, strict=True)]
-        origin = [axis[0] - b // 2 for axis, b in zip(here, mask.shape, strict=True)]
-        steps = [(axis - axis[0]) // s for axis, s in zip(here, [stride] + [1] * mask.ndim, strict=False)]
+        origin = [axis[0] - b // 2 for axis, b in zip(here, box, strict=True)]
+        steps = [(axis - axis[0]) // s for axis, s in zip(here, [stride] + [1] * len(box), strict=False)]
         tile = window(values, origin, size)
 
-        def slid(precision: type[np.floating[Any]]) -> FloatArray:
+        def slide(which: Sequence[int], precision: type[np.floating[Any]]) -> None:
             powers, mean = _powers(tile, squares, precision)
-            spectra = fourier.forward_stack(powers, size)
-            spectra *= probes[precision]
-            if stride > 1:
+            image = fourier.forward_stack(powers, size)
+            for i in which:
+                spectra = image * probes[precision][i]
                 # Folding a spectrum on itself samples its inverse: rows between the wanted ones cost nothing.
-                spectra = spectra.reshape(len(powers), stride, -1, *spectra.shape[2:]).mean(axis=1)
-            maps = fourier.inverse(spectra, (size[0] // stride, *size[1:]))
-            found = maps[(slice(None), *np.ix_(*steps))].astype(np.float64)
-            return _about_the_mean(found, mean, count)
+                folded = spectra.reshape(len(powers), stride, -1, *spectra.shape[2:]).sum(axis=1)
+                maps = fourier.inverse(folded, (size[0] // stride, *size[1:]))
+                found = maps[(slice(None), *np.ix_(*steps))].astype(np.float64)
+                moments[i][(slice(None), *region)] = _about_the_mean(found, mean, int(masks[i].sum()))
 
-        found = slid(np.float32 if rough else np.float64)
-        if rough and squares and found[1].min() < SINGLE * found[1].max():
-            found = slid(np.float64)
-        sums[(slice(None), *region)] = found
+        uncertain = list(range(len(masks)))
+        if rough:
+            slide(uncertain, np.float32)
+            uncertain = [i for i in uncertain if squares and _uncertain(moments[i, 1][region])]
+        if uncertain:
+            slide(uncertain, np.float64)
 
     regions = itertools.product(
-        *[_parts(axis, s - b + 1) for axis, s, b in zip(pixels, size, mask.shape, strict=True)]
+        *[_parts(axis, s - b + 1) for axis, s, b in zip(pixels, size, box, strict=True)]
     )
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(search, regions))
-    return sums
+    return moments
+
+
+def _uncertain(variation: FloatArray) -> bool:
+    """Tell whether single precision did not do."""
+    return bool(variation.min() < SINGLE * variation.max())
+
+
+def _boxed(mask: Mask, box: tuple[int, ...]) -> FloatArray:
+    """Return a mask in a larger box whose centre n // 2 is its own."""
+    boxed = np.zeros(box)
+    first = [b // 2 - n // 2 for b, n in zip(box, mask.shape, strict=True)]
+    boxed[tuple(slice(f, f + n) for f, n in zip(first, mask.shape, strict=True))] = mask
+    return boxed
 
 
 def _stride(axis: npt.NDArray[np.intp]) -> int:

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
 
 from simkit.core import fourier
 from simkit.core.grid import FloatArray, Grid
-from simkit.correlation.local import Mask, OnDemand, Pixels, moments_under, remembered
+from simkit.correlation.local import (
+    Mask,
+    OnDemand,
+    Pixels,
+    few,
+    moments_in_tiles,
+    moments_under,
+    remembered,
+)
 from simkit.correlation.padding import Frame, clean
 
 ENOUGH = 1_000_000
 """Differences of neighbours that tell the variance of noise to 0.3 %."""
+
+
+Moments = Callable[[Pixels], FloatArray]
+"""``moments(pixels)`` → what there is under a mask at every combination of pixels, one kind after another."""
 
 
 def template_mask(
@@ -112,7 +124,7 @@ def pixels_beyond(mask: Mask, frame: Frame, places: Pixels) -> FloatArray:
     frame : Frame
         In which the image is set.
     places : sequence of arrays of int
-        Along each axis of the frame; every combination of them is a place.
+        Increasing along each axis of the frame; every combination of them is a place.
 
     Returns
     -------
@@ -121,7 +133,7 @@ def pixels_beyond(mask: Mask, frame: Frame, places: Pixels) -> FloatArray:
     # Where the image begins and ends, counted from where the mask does.
     begins = [frame.before - place + m // 2 for place, m in zip(places, mask.shape, strict=True)]
     spans = [(first, first + n) for first, n in zip(begins, frame.image.shape, strict=True)]
-    if all((a <= 0).all() and (b >= m).all() for (a, b), m in zip(spans, mask.shape, strict=True)):
+    if all(a[0] <= 0 and b[-1] >= m for (a, b), m in zip(spans, mask.shape, strict=True)):
         return np.zeros([len(place) for place in places])
     count = mask.astype(np.float64)
     for axis, span in enumerate(spans):
@@ -155,33 +167,61 @@ class LocalSums:
 
     def sums(self, mask: Mask) -> OnDemand:
         """Return Σ f under a mask whose centre n // 2 is put on every place."""
-        moments = self._moments(mask, squares=False)
-        return OnDemand(self._padded.shape, lambda at: moments(at)[0])
+        (moments,) = self._moments([mask], squares=False)
+        return OnDemand(self._padded.shape, _part(moments, 0))
 
     def sums_and_norm(self, mask: Mask) -> tuple[OnDemand, OnDemand]:
         """Return Σ f and sqrt(Σ (f − f̄)²) under a mask; the latter is 0 where nothing varies."""
-        both = self._moments(mask, squares=True)
-        sums = OnDemand(self._padded.shape, lambda at: both(at)[0])
-        return sums, OnDemand(self._padded.shape, lambda at: both(at)[1])
+        (both,) = self.sums_and_norms([mask])
+        return both
+
+    def sums_and_norms(self, masks: Sequence[Mask]) -> list[tuple[OnDemand, OnDemand]]:
+        """Return the same for several masks: asked for one at many places, all are worked out at once."""
+        shape = self._padded.shape
+        return [
+            (OnDemand(shape, _part(both, 0)), OnDemand(shape, _part(both, 1)))
+            for both in self._moments(masks, squares=True)
+        ]
 
     @functools.cached_property
     def _noise(self) -> float:
         """Variance of the noise in the image."""
         return _noise_variance(self._padded if self._frame is None else self._frame.cut(self._padded))
 
-    def _moments(self, mask: Mask, *, squares: bool) -> Callable[[Pixels], FloatArray]:
-        """Return how to work out sums and, if asked, the norm."""
+    def _moments(self, masks: Sequence[Mask], *, squares: bool) -> list[Moments]:
+        """Return for each mask how to work out sums and, if asked, the norm."""
+        rough, workers = self._rough, self._workers
 
-        def moments(pixels: Pixels) -> FloatArray:
-            how = {"squares": squares, "rough": self._rough}
-            found = moments_under(self._padded, mask, pixels, **how, workers=self._workers)
-            if squares:
-                if self._frame is not None:
-                    found[1] += self._noise * pixels_beyond(mask, self._frame, pixels)
-                np.sqrt(found[1], out=found[1])
-            return found
+        @remembered
+        def everywhere(pixels: Pixels) -> FloatArray:
+            moments = moments_in_tiles(
+                self._padded, masks, pixels, squares=squares, rough=rough, workers=workers
+            )
+            for mask, own in zip(masks, moments, strict=True):
+                self._to_norm(own, mask, pixels)
+            return moments
 
-        return remembered(moments)
+        def under(i: int) -> Moments:
+            @remembered
+            def at_few(pixels: Pixels) -> FloatArray:
+                moments = moments_under(self._padded, masks[i], pixels, squares=squares)
+                self._to_norm(moments, masks[i], pixels)
+                return moments
+
+            return lambda pixels: at_few(pixels) if few(masks[i], pixels) else everywhere(pixels)[i]
+
+        return [under(i) for i in range(len(masks))]
+
+    def _to_norm(self, moments: FloatArray, mask: Mask, pixels: Pixels) -> None:
+        """Make the norm, in place, of sums of squares, if there are any."""
+        for squares in moments[1:]:
+            if self._frame is not None:
+                squares += self._noise * pixels_beyond(mask, self._frame, pixels)
+            np.sqrt(squares, out=squares)
+
+
+def _part(moments: Moments, which: int) -> Moments:
+    return lambda pixels: moments(pixels)[which]
 
 
 def _noise_variance(values: FloatArray) -> float:

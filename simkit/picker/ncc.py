@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Literal
 
@@ -11,6 +12,7 @@ from simkit.core.errors import ScenarioError
 from simkit.core.grid import FloatArray
 from simkit.core.quantity import PositiveLength
 from simkit.correlation.bank import TemplateBank
+from simkit.correlation.local import Mask
 from simkit.correlation.normalised import (
     LocalSums,
     around,
@@ -103,11 +105,18 @@ class Ncc(TemplateSearch):
         field = Field(frame, frame.pad(image), white)
         rough = self.search == "coarse"
         local = LocalSums(field.values, frame=frame, rough=rough, workers=sight.workers)
-        return field, [self._probe(bank, local) for bank in sight.banks]
+        with ThreadPoolExecutor(sight.workers) as pool:
+            compared = list(pool.map(self._compared, sight.banks))
+        sums = local.sums_and_norms([mask for _, mask in compared])
+        return field, [
+            Probe(bank, kernels, mask, *both)
+            for bank, (kernels, mask), both in zip(sight.banks, compared, sums, strict=True)
+        ]
 
-    def _probe(self, bank: TemplateBank, local: LocalSums) -> Probe:
+    def _compared(self, bank: TemplateBank) -> tuple[FloatArray, Mask]:
+        """Return what views are multiplied with, and where."""
         mask = template_mask(bank.grid.shape, self.mask, holding_radius(bank.images, OUTSIDE))
         # What is not compared with the image need not be looked at.
         part = around(mask)
         mask, views = mask[part], bank.images[(slice(None), *part)]
-        return Probe(bank, masked_standard(views, mask), mask, *local.sums_and_norm(mask))
+        return masked_standard(views, mask), mask

@@ -266,6 +266,32 @@ def test_rough_sums_are_as_exact_as_a_search_needs(dead: bool) -> None:
     assert (norm == 0).any() == dead
 
 
+@pytest.mark.parametrize("stride", [1, 4])
+@pytest.mark.parametrize("rough", [False, True])
+def test_sums_under_several_masks_are_those_under_each(rough: bool, stride: int) -> None:
+    image = np.random.default_rng(4).standard_normal((90, 83))
+    image[40:43, 40:43] = 1e3 if rough else 3.0  # of one mask single precision will do, not of the other
+    masks = [
+        template_mask((30, 33), "circle"),
+        template_mask((7, 12), "circle"),
+        template_mask((8, 9), "box"),
+    ]
+    together = LocalSums(image, rough=rough).sums_and_norms(masks)
+    many = np.ix_(*[np.arange(0, n, stride) for n in image.shape])
+    for mask, pair in zip(masks, together, strict=True):
+        boxed = np.zeros(image.shape)
+        boxed[tuple(slice(n) for n in mask.shape)] = mask
+        to_centre = [n // 2 - m // 2 for n, m in zip(image.shape, mask.shape, strict=True)]
+        boxed = np.roll(boxed, to_centre, (0, 1))
+        sums, squares = (fourier.correlate(image**n, boxed)[many] for n in (1, 2))
+        norm = np.sqrt(squares - sums**2 / mask.sum())
+        for ours, direct in zip(pair, (sums, norm), strict=True):
+            # Double precision of squares up to 1e6, or single precision that is 1 % of the variance at most.
+            np.testing.assert_allclose(
+                ours[many], direct, rtol=1e-2 if rough else 1e-9, atol=0.1 if rough else 1e-9
+            )
+
+
 @pytest.mark.parametrize(("shape", "radius"), [((20, 21), 5.3), ((20, 21), 10), ((21,), 3), ((8, 8), None)])
 def test_what_a_mask_needs_of_its_box_has_the_same_centre(
     shape: tuple[int, ...], radius: float | None
