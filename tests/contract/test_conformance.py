@@ -15,13 +15,16 @@ from typer.testing import CliRunner
 
 from simkit.cli.app import app
 from simkit.conformance.bench import Bench, PickerFailedError, PickerSubject
-from simkit.conformance.card import TRIALS, examine
+from simkit.conformance.card import TRIALS, Card, examine
 from simkit.conformance.choosing import picker_of
 from simkit.conformance.cost import measured
 from simkit.conformance.handing import SPECIES, collection, subject_of
 from simkit.conformance.scene import PIXEL_SIZE, field
+from simkit.conformance.tables import cannot, cell, happened, told
+from simkit.conformance.trial import Outcome, Verdict
 from simkit.core.errors import OutsideError, ScenarioError
 from simkit.io.images import read_image
+from simkit.reports.conformance_page import render
 
 THEIRS = '''
 """Dark blobs: minima of a smoothed image, deeper than four deviations."""
@@ -131,6 +134,47 @@ def test_several_stand_side_by_side_in_markdown(simkit):
     assert len(lines) == 4 + len(TRIALS)
     (row,) = [line for line in lines if line.startswith("| coordinates")]
     assert [cell.strip()[:1] for cell in row.split("|")[2:4]] == ["✓", "✗"]
+
+
+LAW, TASK, MEASURE = (
+    next(trial for trial in TRIALS if trial.sort == sort) for sort in ("law", "task", "measure")
+)
+SAID = "it broke down: sh ended with exit code 1; the last it said:\n  reading <mine.mrc>\n  ValueError: NaN"
+
+
+def test_what_a_picker_cannot_do_is_said_in_three_lines_the_worst_first():
+    fell = Outcome(False, 3.0, "so it went")
+    verdicts = [
+        Verdict(LAW, Outcome(True, 0.0, "")),
+        Verdict(LAW, fell),
+        Verdict(TASK, fell),
+        Verdict(TASK, Outcome(False, None, SAID), crashed=True),
+        Verdict(TASK, Outcome(None, None, "it gives none")),
+        Verdict(MEASURE, fell),
+    ]
+    assert cannot(Card("theirs", "nowhere", False, verdicts)) == [
+        f"✗ broke down: {TASK.name}",
+        f"✗ breaks a law: {LAW.name}",
+        f"✗ fails: {TASK.name}, {MEASURE.name}",
+    ]
+    assert cannot(Card("theirs", "nowhere", False, verdicts[:1])) == ["✓ nothing failed"]
+    assert [told(verdict) for verdict in verdicts] == [
+        "✓ holds", "✗ DOES NOT HOLD", "✗ FAILED", "✗ CRASHED", "– does not apply", "✗ FAILED",
+    ]  # fmt: skip
+    assert [cell(verdict) for verdict in verdicts] == ["✓ 0", "✗ 3", "✗ 3", "✗ crashed", "–", "✗ 3"]
+
+
+def test_of_what_a_program_said_before_it_broke_down_a_row_has_the_last_and_the_page_all():
+    crash = Verdict(TASK, Outcome(False, None, SAID), crashed=True)
+    assert happened(crash) == "it broke down: sh ended with exit code 1; the last it said: ValueError: NaN"
+    verdicts = [crash if trial is TASK else Verdict(trial, Outcome(True, 0.0, "well")) for trial in TRIALS]
+    text = render([Card("theirs", "nowhere", False, verdicts)])
+    assert "<pre>reading &lt;mine.mrc&gt;\nValueError: NaN</pre>" in text
+    assert "breaks down" in text
+    assert "breaks laws" not in text
+    # The line at the top leads to it.
+    (link,) = re.findall(rf'<a href="#([^"]+)">{TASK.name}</a>', text)
+    assert f'<article id="{link}">' in text
 
 
 # --- what is taken for a picker -----------------------------------------------------------------------
