@@ -38,8 +38,9 @@ def conformance(
         typer.Option(
             "--picker",
             metavar="PICKER",
-            help="A command ('mypick {micrographs} --out {out}'), package.module:function, "
-            "kind:matched_filter, files:'picks/*.star', or a name of --scenario's. May be repeated.",
+            help="A command ('mypick {micrographs} --out {out}'), package.module:function, installed or in "
+            "this folder, kind:matched_filter, files:'picks/*.star', or a name of --scenario's. "
+            "May be repeated.",
         ),
     ] = None,
     scenario: Annotated[
