@@ -226,9 +226,9 @@ def _part(moments: Moments, which: int) -> Moments:
 
 def _noise_variance(values: FloatArray) -> float:
     """Return the variance of white noise, from what most neighbours differ by, whatever slope there is."""
-    steps = np.diff(values).ravel()
-    few = steps[:: max(steps.size // ENOUGH, 1)]
-    return float((1.4826 * np.median(np.abs(few))) ** 2 / 2)
+    rows = values.reshape(-1, values.shape[-1])
+    steps = np.diff(rows[:: max(values.size // ENOUGH, 1)])
+    return float((1.4826 * np.median(np.abs(steps))) ** 2 / 2)
 
 
 def ratio(products: FloatArray, norm: FloatArray) -> FloatArray:
