@@ -20,8 +20,8 @@ BRING_YOUR_OWN = {"apoferritin.yaml", "beta-galactosidase.yaml"}
 """Scenarios of micrographs that are not part of the repository; `test_real_micrographs.py` runs them."""
 
 
-def load(file: Path) -> Loaded:
-    return loading.load(file, search_only=file.name in BRING_YOUR_OWN)
+def load(file: Path, overrides: tuple[str, ...] = ()) -> Loaded:
+    return loading.load(file, overrides=overrides, search_only=file.name in BRING_YOUR_OWN)
 
 
 RUN = [
@@ -30,7 +30,15 @@ RUN = [
 """Sweeps are run, in the small, by `test_sweep.py`."""
 ELSEWHERE = ROOT / "theory"
 """`test_theory_scenarios.py` holds these to what they expect, since it looks at the same runs."""
-SLOW = {"hemocyanin.yaml"}
+SMALLER = {
+    "hemocyanin.yaml": (
+        "replicates=1",
+        "image.shape=[1024, 1024]",
+        "specimen.top.lattice.count=10",
+        "specimen.side.lattice.count=10",
+    )
+}
+"""A quarter of one micrograph, as full of particles, shows what is expected of four."""
 LARGE = 110_000
 """Pixels of a micrograph above which its nulls are left out: they change nothing that is expected, and the
 smaller ones have some for every kind of picker."""
@@ -65,9 +73,7 @@ def test_it_is_written_back_whole(file: Path, tmp_path: Path) -> None:
 def test_it_does_what_it_expects(file: Path) -> None:
     if file.stem in PROGRAMS and shutil.which(PROGRAMS[file.stem]) is None:
         pytest.skip(f"{PROGRAMS[file.stem]} is not installed; test_outside_scenarios.py has a stand-in")
-    scenario = load(file).scenario
-    if file.name in SLOW:
-        scenario = scenario.model_copy(update={"replicates": 1})
+    scenario = load(file, SMALLER.get(file.name, ())).scenario
     if scenario.score and scenario.image.shape and math.prod(scenario.image.shape) > LARGE:
         score = scenario.score.model_copy(update={"null_micrographs": 0})
         scenario = scenario.model_copy(update={"score": score})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -68,6 +67,17 @@ def tables(folder: Path) -> dict[str, bytes]:
     return {name: (folder / f"{name}.csv").read_bytes() for name in TABLES if name != "costs"}
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The tables of the sweep when nothing happens to it."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    scenario(folder)
+    result = swept(folder)
+    assert result.failures == ()
+    save(result, folder / "out")
+    return tables(folder / "out")
+
+
 def test_every_stage_is_done_once(tmp_path: Path) -> None:
     scenario(tmp_path)
     first = swept(tmp_path)
@@ -95,17 +105,6 @@ def test_a_cell_is_what_simkit_run_makes_of_it(tmp_path: Path) -> None:
             values = alone.judgements[row["picker"]].values[row["class"]]
             for metric in ("tp", "fp", "fn", "f1", "rmse", "average_precision"):
                 assert row[metric] == values[metric], (cell, row["picker"], metric)
-
-
-def test_processes_and_chunks_give_the_same_tables(tmp_path: Path) -> None:
-    scenario(tmp_path)
-    save(swept(tmp_path), tmp_path / "one")
-    with closing(Processes(2)) as two:
-        save(swept(tmp_path, store="store2", executor=two), tmp_path / "two")
-    assert tables(tmp_path / "one") == tables(tmp_path / "two")
-    # A run in the same process has processes of its own.
-    alone = read_draft(tmp_path / "rings.yaml", overrides=["replicates=2"]).validated().scenario
-    assert run_scenario(alone, workers=2).judgements["plain"].values["all"]["tp"] > 0
 
 
 def test_a_sweep_is_opened_again_as_it_was(tmp_path: Path) -> None:
@@ -206,13 +205,17 @@ class Mortal(Processes):
         return future
 
 
-def test_a_process_that_is_killed_is_replaced(tmp_path: Path) -> None:
+def test_processes_give_the_same_tables_and_one_that_is_killed_is_replaced(
+    tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
     scenario(tmp_path)
     with closing(Mortal(2)) as mortal:
-        save(swept(tmp_path, store="mortal", executor=mortal), tmp_path / "mortal.out")
+        save(swept(tmp_path, executor=mortal), tmp_path / "out")
     assert mortal.sent > 8  # four micrographs and four judgements, and what was sent again
-    save(swept(tmp_path), tmp_path / "alone")
-    assert tables(tmp_path / "mortal.out") == tables(tmp_path / "alone")
+    assert tables(tmp_path / "out") == undisturbed
+    # A run in the same process has processes of its own.
+    alone = read_draft(tmp_path / "rings.yaml", overrides=["replicates=2"]).validated().scenario
+    assert run_scenario(alone, workers=2).judgements["plain"].values["all"]["tp"] > 0
 
 
 class Deadly:
@@ -326,25 +329,46 @@ def test_every_sweep_that_comes_with_simkit_runs(tmp_path: Path, file: Path) -> 
     assert set(scores["pickers"]) == set(made.scenario.pickers)
 
 
-def test_killed_at_any_moment_it_goes_on_to_the_same_tables(tmp_path: Path) -> None:
-    """Killed with SIGKILL again and again, at random moments (tests/benchmarks/sweep_kills.py: ten times)."""
-    file = scenario(tmp_path)
-    save(swept(tmp_path, store="undisturbed"), tmp_path / "undisturbed.out")
-    rng = random.Random(1)
-    command = [sys.executable, "-m", "simkit.cli.main", "sweep", str(file), "--out", str(tmp_path / "out")]
-    kills = 0
-    while kills < 3:
-        process = subprocess.Popen(
-            [*command, "--workers", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+KILLED = """\
+import os, random, signal, time
+from simkit.cli.app import app
+
+def sweep(out):
+    app(["sweep", "rings.yaml", "--out", out, "--workers", "1"], standalone_mode=False)
+
+sweep("whole")  # loads what the children share
+whole = time.process_time()
+rng, kills = random.Random(1), 0
+for _ in range(5):
+    moment = whole * rng.uniform(0.02, 0.15)
+    child = os.fork()
+    if child == 0:
+        signal.setitimer(signal.ITIMER_PROF, moment)
         try:
-            process.wait(timeout=1.0 + 2.0 * rng.random())
-            break
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-            kills += 1
-    subprocess.run([*command, "--workers", "1"], check=True, capture_output=True)
-    assert tables(tmp_path / "out") == tables(tmp_path / "undisturbed.out")
+            sweep("out")
+        finally:
+            os._exit(0)
+    kills += os.WIFSIGNALED(os.waitpid(child, 0)[1])
+sweep("out")
+print("kills", kills)
+"""
+"""Sweeps in children that share what is loaded; a signal that nobody handles ends each in the middle."""
+
+
+def test_killed_at_any_moment_it_goes_on_to_the_same_tables(
+    tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    """Again and again, at random moments (tests/benchmarks/sweep_kills.py: SIGKILL, several processes)."""
+    scenario(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},  # a process with threads is not to be forked
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert int(done.stdout.split()[-1]) >= 3
+    assert tables(tmp_path / "out") == undisturbed
     assert not list((tmp_path / "out/store/unfinished").iterdir())
     assert pyarrow.parquet.read_table(tmp_path / "out/cells.parquet").num_rows == 4

@@ -38,7 +38,7 @@ pickers: {plain: {kind: correlation, threshold: {kind: top, count: 3}}}
 score: {radius: 20 Å}
 sweep:
   axes: {snr: {path: noise.film.snr, values: [0.05, 0.2, 1.0]}}
-  replicates: 12
+  replicates: 4
 """
 
 
