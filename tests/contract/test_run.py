@@ -9,12 +9,12 @@ import mrcfile
 import numpy as np
 import pytest
 import xarray as xr
-from ruamel.yaml import YAML
 
 from simkit.core.errors import ResourceError
 from simkit.engine.memory import estimate, require_memory
 from simkit.engine.output import save
 from simkit.engine.pipeline import run_scenario
+from simkit.engine.simulation import simulate_one
 from simkit.io.coordinates import read_coordinates
 from simkit.reports.page import render
 from simkit.scenario.loading import load
@@ -141,28 +141,14 @@ def test_stages_are_labelled_in_angstroms(first: Path) -> None:
 
 
 def test_a_run_without_particles_keeps_its_noise(tmp_path: Path) -> None:
-    data = YAML(typ="safe", pure=True).load(SCENARIO)
-    full = run_scenario(_scenario(tmp_path, data), workers=1)
-    empty = run_scenario(
-        full.scenario.model_copy(
-            update={
-                "specimen": {
-                    name: s.model_copy(update={"lattice": s.lattice.model_copy(update={"count": 1})})
-                    for name, s in full.scenario.specimen.items()
-                }
-            }
-        ),
-        workers=1,
+    (tmp_path / "s.yaml").write_text(SCENARIO)
+    fewer = [f"specimen.{name}.lattice.count=1" for name in ("ring", "bar")]
+    full, empty = (
+        simulate_one(load(tmp_path / "s.yaml", overrides=overrides).scenario, 0) for overrides in ([], fewer)
     )
-    assert full.first is not None
-    assert empty.first is not None
-    assert empty.first.facts["noise_sd"] == full.first.facts["noise_sd"]
-
-
-def _scenario(tmp_path: Path, data: object) -> Scenario:
-    file = tmp_path / "s.yaml"
-    YAML().dump(data, file)
-    return load(file).scenario
+    assert len(full.truth) == 9
+    assert len(empty.truth) == 2
+    assert empty.facts["noise_sd"] == full.facts["noise_sd"]
 
 
 def test_a_job_too_large_for_the_machine_is_refused_before_it_starts() -> None:
