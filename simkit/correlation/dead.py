@@ -1,8 +1,9 @@
 """Dead pixels: what they hold is the detector's own, and far from what is around them.
 
 Two sorts are told from what a specimen and its noise can give. A patch of one exact value, the lowest or the
-highest of the image, with more equal pixels in a row than noise ever makes: dead columns and blocks, borders
-filled up with zeros. And a lone pixel beyond all that noise reaches. Either must stand out by a jump: the
+highest of the image, with more equal pixels in a row than noise ever makes, and with straight sides or in a
+corner of the image: dead columns and blocks, borders filled up with zeros; what is round may be a thing that
+saturates the detector. And a lone pixel beyond all that noise reaches. Either must stand out by a jump: the
 image of a thing, be it a bead of gold or an atom, passes over into its surroundings, so that the pixels
 beside it are not like those farther off. Where pixels do not differ as noise differs, in a drawing or a
 denoised micrograph, everything may be meant, and nothing is dead. So it is with zeros where fewer than nine
@@ -52,6 +53,10 @@ SURE = 2.0
 MOST = 0.5
 """Share of an image that has one value from which on that is the ground, and not dead."""
 
+STRAIGHT = 6.0
+"""Pixels from corner to corner of a patch's outline, on average, at least: a disk has about two, unless it is
+so small that it is a square."""
+
 MANY = 2000
 """Patches of one value from which on it is no defect."""
 
@@ -94,7 +99,7 @@ def dead_pixels(pixels: FloatArray, known: Mask) -> Mask:
        log-concave.
     """
     dead = np.zeros(pixels.shape, bool)
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS if dead.size else 0):
         found = _outermost(pixels, known)
         if not found.any():
             break
@@ -113,7 +118,8 @@ def _outermost(pixels: FloatArray, known: Mask) -> Mask:
     for end in dict.fromkeys(ends):
         same = pixels == end
         for part, patch in _patches(same, _equal_in_a_row(int(np.count_nonzero(same)), pixels.size)):
-            if _jumps_out(pixels[part], patch, known[part], float(end), noise):
+            shaped = _is_straight(patch) or _has_a_corner(patch, part, pixels.shape)
+            if shaped and _jumps_out(pixels[part], patch, known[part], float(end), noise):
                 dead[part] |= patch
     low, high = -_reach(-values, pixels.size), _reach(values, pixels.size)
     if float(ends[0]) < low or float(ends[1]) > high:
@@ -200,6 +206,25 @@ def _runs(same: Mask, length: int, axis: int) -> Mask:
         step = min(reached, length - reached)
         runs, reached = runs[: len(runs) - step] & runs[step:], reached + step
     return np.moveaxis(runs, 0, axis)
+
+
+def _is_straight(patch: Mask) -> bool:
+    """Tell whether the outline of a patch has few corners for its length."""
+    padded = np.pad(patch, 1)
+    length = sum(int(np.count_nonzero(np.diff(padded, axis=axis))) for axis in range(patch.ndim))
+    corners = padded
+    for axis in range(patch.ndim):
+        corners = np.diff(corners, axis=axis)
+    return length >= STRAIGHT * int(np.count_nonzero(corners))
+
+
+def _has_a_corner(patch: Mask, part: tuple[slice, ...], shape: tuple[int, ...]) -> bool:
+    """Tell whether a patch, in a part of an image, has a corner of the image."""
+    ends = [
+        [end for end, reached in ((0, s.start == 0), (-1, s.stop >= n)) if reached]
+        for s, n in zip(part, shape, strict=True)
+    ]
+    return any(patch[corner] for corner in itertools.product(*ends))
 
 
 def _jumps_out(pixels: FloatArray, patch: Mask, known: Mask, value: float, noise: float) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -14,8 +16,8 @@ BLOCK = 32
 WIDTH = 1.0
 """Standard deviation, in blocks, of the Gaussian that weighs the blocks around."""
 
-EVERYWHERE = 1e-12
-"""Weight of the image's mean, which stands where no block nearby has a value."""
+LITTLE = 1e-9
+"""Pixels known around a block that count as none: the plane alone stands there."""
 
 
 def filled(values: FloatArray, known: npt.NDArray[np.bool_]) -> FloatArray:
@@ -31,13 +33,14 @@ def filled(values: FloatArray, known: npt.NDArray[np.bool_]) -> FloatArray:
     Returns
     -------
     array
-        The same. A slope goes on across a gap, so that none of its borders looks like the edge of a thing;
-        into what is cut off at the image's border the level goes on as it is.
+        The same. A slope goes on across gaps, and into those that the image ends in, so that none of their
+        borders looks like the edge of a thing.
 
     Notes
     -----
-    The mean over blocks, weighted by their known pixels and a Gaussian, is interpolated between their centres
-    [1]_: cheap in an image of any size, since only the gaps need a value on every pixel.
+    Of the means over blocks the plane that fits them best is taken away. What is left, weighted by known
+    pixels and a Gaussian [1]_, is interpolated between the blocks' centres, and the plane added: cheap in an
+    image of any size, since only the gaps need a value on every pixel.
 
     References
     ----------
@@ -52,12 +55,23 @@ def filled(values: FloatArray, known: npt.NDArray[np.bool_]) -> FloatArray:
         sums, counts = (
             np.add.reduceat(part, edge[:-1], axis=axis, dtype=np.float64) for part in (sums, counts)
         )
-    total, number = EVERYWHERE * sums.sum(), EVERYWHERE * counts.sum()
+    centres = [(edge[:-1] + edge[1:] - 1) / 2 for edge in edges]
+    plane = _plane(sums, counts, centres)
+    sums = sums - counts * plane(np.meshgrid(*centres, indexing="ij"))
     sums, counts = (ndimage.gaussian_filter(part, WIDTH, mode="constant") for part in (sums, counts))
-    levels = (sums + total) / (counts + number)
-    places = [
-        np.interp(gap, (edge[:-1] + edge[1:] - 1) / 2, np.arange(len(edge) - 1))
-        for gap, edge in zip(gaps, edges, strict=True)
-    ]
-    values[gaps] = ndimage.map_coordinates(levels, places, order=1, mode="nearest")
+    places = [np.interp(gap, at, np.arange(len(at))) for gap, at in zip(gaps, centres, strict=True)]
+    left = ndimage.map_coordinates(sums / (counts + LITTLE), places, order=1, mode="nearest")
+    values[gaps] = left + plane(gaps)
     return values
+
+
+def _plane(
+    sums: FloatArray, counts: FloatArray, centres: Sequence[FloatArray]
+) -> Callable[[Sequence[FloatArray]], FloatArray]:
+    """Return the plane closest to the means of blocks, a function of places; level across blocks in line."""
+    places = np.stack([axis.ravel() for axis in np.meshgrid(*centres, indexing="ij")])
+    weight = counts.ravel() / counts.sum()
+    middle, level = places @ weight, sums.sum() / counts.sum()
+    off = (sums / np.maximum(counts, 1)).ravel() - level
+    slopes, *_ = np.linalg.lstsq((places.T - middle) * np.sqrt(weight)[:, None], off * np.sqrt(weight))
+    return lambda at: level + sum(a * (x - x0) for a, x, x0 in zip(slopes, at, middle, strict=True))
