@@ -248,8 +248,9 @@ def _components(views: FloatArray, seen: ComplexArray, power: FloatArray, grid: 
     """
     weight = np.sqrt(fourier.hermitian_weights(grid.shape) / (power * grid.size))
     weight[(0,) * grid.ndim] = 0
-    white = (seen * weight.astype(np.float32)).reshape(len(views), -1)
-    energy, mixture = np.linalg.eigh((white @ white.conj().T).real.astype(np.float64))
+    # Of complex numbers taken as pairs of real ones the products are the real part.
+    white = (seen * weight.astype(np.float32)).reshape(len(views), -1).view(np.float32)
+    energy, mixture = np.linalg.eigh((white @ white.T).astype(np.float64))
     energy, mixture = energy[::-1], mixture[:, ::-1]
     enough = int(np.searchsorted(np.cumsum(energy), ENERGY * energy.sum())) + 1
     n = min(enough, COMPONENTS, len(views))
@@ -295,7 +296,9 @@ def _away(pool: Executor, centres: npt.NDArray[np.bool_], radius: float, soft: f
     def away(centre: npt.NDArray[np.bool_]) -> FloatArray:
         if not centre.any():
             return np.ones(centre.shape)
-        beyond = (ndimage.distance_transform_edt(~centre) - radius) / soft
-        return np.asarray(np.sin(np.pi / 2 * np.clip(beyond, 0, 1)) ** 2)
+        left = np.clip((ndimage.distance_transform_edt(~centre) - radius) / soft, 0, 1)
+        edge = (left > 0) & (left < 1)
+        left[edge] = np.sin(np.pi / 2 * left[edge]) ** 2
+        return np.asarray(left)
 
     return np.array(list(pool.map(away, centres)))

@@ -138,7 +138,10 @@ def _joined(count: npt.NDArray[np.intp], most: float) -> npt.NDArray[np.intp]:
 
 
 def _unclipped_mean(values: FloatArray) -> float:
-    level = float(np.median(values)) / math.log(2)
+    values = np.sort(values, axis=None)
+    upto, n = np.cumsum(values, dtype=float), len(values)
+    level = float(values[(n - 1) // 2] + values[n // 2]) / 2 / math.log(2)
     for _ in range(ROUNDS if level > 0 else 0):
-        level = float(values[values < CLIP * level].mean(dtype=float)) / (1 - CLIP / math.expm1(CLIP))
+        below = int(np.searchsorted(values, CLIP * level))
+        level = float(upto[below - 1]) / below / (1 - CLIP / math.expm1(CLIP))
     return level
