@@ -156,8 +156,7 @@ def test_only_what_is_told_the_noise_is_an_oracle(picker: Picker) -> None:
     assert {"pixel size", "templates"} <= set(picker.knows)
 
 
-@pytest.mark.parametrize("side", [41, 40])
-@pytest.mark.parametrize("shape", [(190, 200), (211, 188)])
+@pytest.mark.parametrize(("side", "shape"), [(41, (190, 200)), (40, (211, 188))])
 def test_it_finds_what_is_there(picker: Picker, side: int, shape: tuple[int, int]) -> None:
     found = changed(picker, threshold={"kind": "top", "count": len(PLACES)}).pick(
         sight(picture(shape), [bank(side)])
@@ -190,8 +189,8 @@ def test_coarse_and_exhaustive_give_the_same_picks(picker: Picker) -> None:
         np.testing.assert_allclose(coarse.picks[column], every.picks[column], rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("step", [(3, -5), (0, 7)])
-def test_moving_the_picture_moves_its_picks(picker: Picker, step: tuple[int, int]) -> None:
+def test_moving_the_picture_moves_its_picks(picker: Picker) -> None:
+    step = (3, -5)
     y, x = np.indices((220, 220))
     boots = [boot(y - a - 12, x - b - 12, psi) for (a, b), psi in zip(PLACES, TURNS, strict=True)]
     here = sum(boots) + 0.08 * np.random.default_rng(9).standard_normal((220, 220))
@@ -256,10 +255,12 @@ def test_the_mask_forbids(picker: Picker) -> None:
     paired(picker, found, PLACES[PLACES[:, 1] < 120])
 
 
-def test_missing_pixels_are_not_picked(picker: Picker) -> None:
+@pytest.mark.parametrize("value", [np.nan, -9.0], ids=["missing", "dead"])
+def test_missing_and_dead_pixels_are_not_picked(picker: Picker, value: float) -> None:
     image = picture()
-    image[35:48, 46:58] = np.nan
+    image[35:48, 46:58] = value
     found = picker.pick(sight(image))
+    assert found.notes["unusable"] == pytest.approx(13 * 12 / image.size)
     assert np.isfinite(found.picks["score"]).all()
     assert np.isfinite(found.score_map).all()
     assert np.linalg.norm(points(found) - PLACES[0], axis=1).min() > 3
@@ -282,10 +283,10 @@ def test_picks_keep_their_distance(picker: Picker) -> None:
         gaps = np.linalg.norm(points(found)[None] - points(found)[:, None], axis=2) * PIXEL
         return float(gaps[~np.eye(len(gaps), dtype=bool)].min())
 
-    scene = picture(noise=0.3)[:90, :100]
-    assert closest(many.pick(sight(scene))) >= 2 * 16 * PIXEL  # the diameter
-    assert 20 <= closest(many.pick(sight(scene, spacing=40.0))) < 60  # half the net's spacing
-    assert 55 <= closest(changed(many, min_distance=55.0).pick(sight(scene, spacing=40.0))) < 80
+    scene, few = picture(noise=0.3)[:90, :100], [bank(angles=ANGLES[::6])]
+    assert closest(many.pick(sight(scene, few))) >= 2 * 16 * PIXEL  # the diameter
+    assert 20 <= closest(many.pick(sight(scene, few, spacing=40.0))) < 60  # half the net's spacing
+    assert 55 <= closest(changed(many, min_distance=55.0).pick(sight(scene, few, spacing=40.0))) < 80
 
 
 def test_the_better_template_wins_a_place(picker: Picker) -> None:
