@@ -6,7 +6,7 @@ corner of the image: dead columns and blocks, borders filled up with zeros; what
 saturates the detector. And a lone pixel beyond all that noise reaches. Either must stand out by a jump: the
 image of a thing, be it a bead of gold or an atom, passes over into its surroundings, so that the pixels
 beside it are not like those farther off. Where pixels do not differ as noise differs, in a drawing or a
-denoised micrograph, everything may be meant, and nothing is dead. So it is with zeros where fewer than nine
+denoised micrograph, everything may be meant, and nothing is dead. So it is with zeros where fewer than four
 electrons are counted to a pixel, and with pixels that touch and are off by an amount of their own each.
 """
 
@@ -39,7 +39,7 @@ NOISY = 0.6
 """Difference of neighbours, relative to that of pixels two apart, that speaks of noise: it is 1 in white
 noise and a half or less where all is smooth."""
 
-FAR = 3.0
+FAR = 2.0
 """Standard deviations of the noise that dead pixels are off what is around them, at least. Where zero is
 nearer to the mean count, dark particles have patches of zeros too."""
 
