@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from simkit.cli.app import app
 from simkit.scenario.source import InvalidScenarioError
-from simkit.suites import baseline
+from simkit.suites import baseline, case_report
 from simkit.suites.choosing import chosen
 from simkit.suites.outcome import Outcome
 from simkit.suites.running import Bench
@@ -61,6 +61,8 @@ def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "a.simkit.yaml").write_text(SUITE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CI", raising=False)
+    # What a failure's page says `test_suite_plugin.py` looks at.
+    monkeypatch.setattr(case_report, "write_case", lambda _, outcomes, folder, **__: folder / "page")
     return tmp_path / "a.simkit.yaml"
 
 
@@ -180,10 +182,7 @@ def test_a_scenario_says_that_comparisons_belong_in_a_suite(suite: Path) -> None
         assert "belongs in a suite" in result.output
 
 
-def test_suites_of_one_name_stay_apart(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "simkit.suites.case_report.write_case", lambda _, outcomes, folder, **__: folder / "page"
-    )
+def test_suites_of_one_name_stay_apart(suite: Path) -> None:
     for folder, count in (("one", 2), ("two", 1)):
         Path(folder).mkdir()
         Path(folder, "rings.yaml").write_text(
