@@ -241,7 +241,13 @@ def _compared(
             suite = str(bench.suite.place)
             changes += bench.against.changes
             of_suite = [outcome for outcome in outcomes if outcome.suite == suite]
-            page = write_against(bench.against, of_suite, folder / suite, command=bench.command())
+            page = write_against(
+                bench.against,
+                bench.against.changes,
+                of_suite,
+                folder / bench.suite.place,
+                command=bench.command(),
+            )
             pages[suite] = str(page)
     return changes, pages
 
@@ -253,10 +259,6 @@ def _told(outcomes: list[Outcome], unused: list[str], remarks: list[Remark]) -> 
     rows += [[o.case, o.expectation, o.status, o.text] for o in outcomes]
     wrong: list[_Outcome] = [outcome for outcome in outcomes if not outcome.passed]
     parts = [aligned(rows), *(outcome.story for outcome in wrong), *unused]
-    parts += [f"{remark.case}: {remark.name}\n{_indented(remark.text)}" for remark in remarks]
+    parts += [remark.story for remark in remarks]
     held = len(outcomes) - len(wrong)
     return "\n\n".join([*parts, f"{held} of {len(outcomes)} expectations hold"])
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.splitlines())

@@ -29,13 +29,17 @@ SUPPORTS = 1.4
 """Radii of the largest particle likewise, where it is known."""
 
 
-def write_against(against: Against, outcomes: Sequence[Outcome], folder: Path, *, command: str) -> Path:
-    """Write the page of one suite; return its path.
+def write_against(
+    against: Against, changes: Sequence[Change], outcomes: Sequence[Outcome], folder: Path, *, command: str
+) -> Path:
+    """Write the page of one suite, or of a part of it; return its path.
 
     Parameters
     ----------
     against : Against
-        The comparison; something was compared.
+        The comparison.
+    changes : sequence of Change
+        What is shown of it; at least one.
     outcomes : sequence of Outcome
         Of the expectations that were judged.
     folder : Path
@@ -44,7 +48,7 @@ def write_against(against: Against, outcomes: Sequence[Outcome], folder: Path, *
         What repeats it.
     """
     page = render(
-        [_contest(against, change, outcomes) for change in against.changes],
+        [_contest(against, change, outcomes) for change in changes],
         suite=str(against.suite.place),
         other=against.rival.name,
         failed=sum(not outcome.passed for outcome in outcomes),

@@ -75,6 +75,11 @@ class Remark:
     name: str
     text: str
 
+    @property
+    def story(self) -> str:
+        """All of it, as a person reads it."""
+        return "\n".join([f"{self.case}: {self.name}", *(f"  {line}" for line in self.text.splitlines())])
+
 
 @dataclass(frozen=True)
 class Outcome:

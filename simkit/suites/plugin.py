@@ -5,6 +5,7 @@ Nothing of simkit is loaded before there is a suite to collect.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from simkit.suites.rival import Rival
     from simkit.suites.running import Bench
+
+_RIVAL = pytest.StashKey["Rival"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,6 +38,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="where a case that failed leaves its HTML page; .simkit/reports under the root by default",
     )
+    group.addoption(
+        "--simkit-against",
+        metavar="OTHER",
+        help="compare with another version of the pickers on the same micrographs, in place of stored "
+        "baselines: what `simkit suite run --against` takes",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,6 +58,21 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return None
 
 
+def _rival(config: pytest.Config) -> Rival | None:
+    """Return the other version that is asked for; an environment says its version once."""
+    text = config.getoption("--simkit-against")
+    if text is not None and _RIVAL not in config.stash:
+        from simkit.suites.rival import rival_of
+
+        config.stash[_RIVAL] = rival_of(text)
+    return config.stash.get(_RIVAL, None)
+
+
+def _session(config: pytest.Config) -> str:
+    """Return what the processes of a run have in common: xdist's name for it, which workers are told."""
+    return str(getattr(config, "workerinput", {}).get("testrunuid") or uuid.uuid4().hex)
+
+
 class SuiteFile(pytest.File):
     """One suite."""
 
@@ -55,20 +80,27 @@ class SuiteFile(pytest.File):
         """Yield its cases, and an item for each baseline that nobody uses."""
         from simkit.core.errors import SimkitError
         from simkit.suites import baseline
+        from simkit.suites.against import NothingToCompareError
         from simkit.suites.running import REPORTS, STORE, Bench
         from simkit.suites.spec import load_suite
 
         try:
             suite = load_suite(self.path, root=self.config.rootpath)
-            unused = baseline.unused(suite)
+            bench = Bench(
+                suite,
+                self._folder("--simkit-store", STORE),
+                fresh=self.config.getoption("--simkit-fresh"),
+                reports=self._folder("--simkit-report-dir", REPORTS),
+                rival=_rival(self.config),
+                session=_session(self.config),
+            )
+            unused = [] if bench.rival else baseline.unused(suite)
+            if bench.against is not None:
+                bench.against.choose((case, number) for case, number, _ in suite.expectations())
+        except NothingToCompareError as error:
+            pytest.skip(str(error), allow_module_level=True)
         except SimkitError as error:
             raise self.CollectError(str(error)) from None
-        bench = Bench(
-            suite,
-            self._folder("--simkit-store", STORE),
-            fresh=self.config.getoption("--simkit-fresh"),
-            reports=self._folder("--simkit-report-dir", REPORTS),
-        )
         for case in suite.suite.cases:
             yield CaseCollector.from_parent(self, name=case, bench=bench)
         for number, text in enumerate(unused, 1):
@@ -88,7 +120,7 @@ class CaseCollector(pytest.Collector):
         self._bench = bench
         for marker in bench.suite.suite.cases[self.name].markers:
             self.add_marker(marker)
-        # Under `--dist loadgroup` one worker has all of a case; under `loadscope` its name alone does that.
+        # A case is run once however its tests are shared out; so no worker waits for another's.
         self.add_marker(pytest.mark.xdist_group(f"{self.path}::{self.name}"))
 
     def collect(self) -> Iterator[pytest.Item]:
@@ -116,7 +148,9 @@ class ExpectationItem(pytest.Item):
         self.user_properties += [(check.kind, check.text) for check in outcome.checks]
         if not outcome.passed:
             self.user_properties.append(("report", outcome.report))
-            pytest.fail(outcome.story, pytrace=False)
+            compared = self._bench.comparison(self._case, self._number)
+            told = [outcome.story] if compared is None else [outcome.story, compared.story]
+            pytest.fail("\n\n".join(told), pytrace=False)
         for check in outcome.checks:
             if check.warning:
                 self.warn(pytest.PytestWarning(f"{self._case}: {self.name}: {check.text}"))

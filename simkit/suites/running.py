@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import shlex
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,9 +22,10 @@ from simkit.suites.against import Against
 from simkit.suites.evidence import Evidence, collect
 from simkit.suites.fingerprint import fingerprint
 from simkit.suites.noninferiority import MEASURES
-from simkit.suites.outcome import Check, Measured, Outcome
+from simkit.suites.outcome import Check, Measured, Outcome, Remark
 from simkit.suites.rival import Rival
 from simkit.suites.spec import LoadedSuite
+from simkit.suites.turns import turn
 from simkit.suites.yardstick import Accepted, Yardstick, shown
 from simkit.sweeps.completion import Case, Manner, complete, failures
 from simkit.sweeps.errand import Failure
@@ -64,6 +67,8 @@ class Bench:
         for no pages.
     rival : Rival or None
         Another version of the pickers, which stands for the accepted baselines.
+    session : str
+        What benches of several processes have in common that share the cases of one run.
     """
 
     suite: LoadedSuite
@@ -72,9 +77,11 @@ class Bench:
     fresh: int | None = None
     reports: Path | None = None
     rival: Rival | None = None
+    session: str = field(default_factory=lambda: uuid.uuid4().hex)
     _done: dict[tuple[str, int], Evidence] = field(default_factory=dict)
     _broken: dict[tuple[str, int], CaseFailedError] = field(default_factory=dict)
     _reported: dict[str, str] = field(default_factory=dict)
+    _compared: dict[str, str] = field(default_factory=dict)
 
     @functools.cached_property
     def store(self) -> Store:
@@ -110,13 +117,9 @@ class Bench:
 
     def run(self, chosen: Sequence[tuple[str, int]]) -> list[Outcome]:
         """Return the outcomes of expectations, in their order."""
-        cases = [self._case(case, 0) for case in dict.fromkeys(case for case, _ in chosen)]
-        manner = Manner(images=False)
         if self.against is not None:
             self.against.choose(chosen)
-            # What a program loads is not all seen, and the other is run anew as well.
-            manner = Manner(images=True, again=_commands(cases))
-        complete(cases, self.store, self.executor, manner=manner)
+        self._complete([self._case(case, 0) for case in dict.fromkeys(case for case, _ in chosen)])
         return [self.outcome(case, number) for case, number in chosen]
 
     def outcome(self, case: str, number: int) -> Outcome:
@@ -139,6 +142,25 @@ class Bench:
             except Exception as error:  # whatever it is, it must not hide why the case failed
                 self._reported[case] = f"could not be made: {error}"
         return self._reported[case]
+
+    def comparison(self, case: str, number: int) -> Remark | None:
+        """Return what another version did otherwise than the picker of an expectation; None if none is known.
+
+        The page that shows it is of the case alone, ``<place of the suite>/<case>/against.html``.
+        """
+        changes = [c for c in self.against.changes if c.case == case] if self.against else []
+        picker = self.suite.suite.cases[case].expect[number].picker
+        mine = next((change for change in changes if change.picker == picker), None)
+        if mine is None or self.against is None or self.reports is None:
+            return None
+        if case not in self._compared:
+            from simkit.suites.against_report import write_against
+
+            outcomes = [self._judged(case, i) for i in range(len(self.suite.suite.cases[case].expect))]
+            folder = self.reports / self.suite.place / case
+            page = write_against(self.against, changes, outcomes, folder, command=self.command(case))
+            self._compared[case] = str(shown(page))
+        return mine.remark(self._compared[case])
 
     def _judged(self, case: str, number: int) -> Outcome:
         expectation = self.suite.suite.cases[case].expect[number]
@@ -180,7 +202,7 @@ class Bench:
             raise self._broken[case, stage]
         if (case, stage) not in self._done:
             cell = self._case(case, stage)
-            complete([cell], self.store, self.executor, manner=Manner(images=False, rerun_failed=True))
+            self._complete([cell])
             found = collect(cell, self.store)
             if found is None:
                 why = _told(failures(cell, self.store)) or "no scores came of it"
@@ -190,6 +212,19 @@ class Bench:
             if self.fresh is None and case in baselines.needed(self.suite):
                 baselines.write(self.proposed / f"{case}.yaml", self._proposal(case, found))
         return self._done[case, stage]
+
+    def _complete(self, cases: Sequence[Case]) -> None:
+        """Have cases searched and judged, each once in a session whatever comes of it."""
+        with contextlib.ExitStack() as turns:
+            # In one order, so that no two processes wait for each other.
+            keys = sorted({case.keys.scores for case in cases})
+            files = {key: self.store.root / "turns" / key for key in keys}
+            done = {key for key in keys if turns.enter_context(turn(files[key], self.session))}
+            new = [case for case in cases if case.keys.scores not in done]
+            # What a program loads is not all seen, and the other version is run anew as well.
+            again = _commands(new) if self.against is not None else ()
+            manner = Manner(images=self.against is not None, again=again, rerun_failed=True)
+            complete(new, self.store, self.executor, manner=manner)
 
     def _case(self, case: str, stage: int) -> Case:
         return Case.of(self._scenario(case, stage))

@@ -209,30 +209,100 @@ def test_a_wrong_suite_is_told_with_its_place(project: Path, capfd: pytest.Captu
     assert re.search(r"own\.simkit\.yaml:7:.*did you mean `recall`", seen.text)
 
 
-def test_xdist_gives_a_case_to_one_worker(project: Path) -> None:
+COUNTED = """\
+import os, time
+def pick(pixels, **_):
+    time.sleep(0.1)
+    with open(os.environ["COUNTED"], "a") as file:
+        file.write(f"{float(pixels.sum())}\\n")
+    return {"y": [25.0], "x": [22.5]}
+"""
+"""Where the dot is, and a line for each micrograph that it has seen."""
+
+
+def test_xdist_runs_a_case_once_however_its_tests_are_shared_out(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And shows names that can be typed again, and an unused baseline among the failures."""
+    monkeypatch.setenv("COUNTED", str(project / "counted"))
+    (project / "counted.py").write_text(COUNTED)
+    called = "kind: python, call: 'counted:pick'"
+    edit(project / "dot.yaml", "kind: correlation, threshold: {kind: fixed, value: 0.2}", called)
+    # xdist hands out tests by two, so that the third of a case goes to the other worker at once.
+    third = "margin: 0.1}}\n      - {picker: plain, metric: f1, at_least: 0.5}\n"
+    edit(project / "own.simkit.yaml", "margin: 0.1}}\n", third)
     (project / "baselines/own/gone.yaml").write_text("schema_version: 1\nmicrographs: x\npickers: {}\n")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "no:hypothesispytest",
-        "-v",
-        "-n",
-        "2",
-        "--dist",
-        "loadscope",
-    ]
-    done = subprocess.run([*command, "--junitxml=j.xml"], capture_output=True, text=True, check=False)
+    shared = ("-n", "2", "--dist", "load", "-W", "default", "--junitxml=j.xml")
+    command = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", "-v", *shared]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     seen = Session(done.returncode, done.stdout, project)
-    workers = re.findall(r"\[(gw\d)\] .*PASSED own\.simkit\.yaml::dot::plain\.recall", seen.text)
-    assert len(workers) == 2
-    assert len(set(workers)) == 1
+    workers = re.findall(r"\[(gw\d)\] .*PASSED own\.simkit\.yaml::dot::plain\.", seen.text)
+    assert (len(workers), {*workers}) == (3, {"gw0", "gw1"}), seen.text
+    looked = (project / "counted").read_text().split()
+    assert len(looked) == len({*looked}) == 8, "four micrographs of either seed"
     assert "no case of the suite uses it" in seen.text
     failed = {name for name, case in seen.cases.items() if case.find("failure") is not None}
     assert failed == {"unused-baseline-1"}
-    assert set(seen.cases) == {"plain.recall", "plain.recall-2", "plain.rmse", "unused-baseline-1"}
+    assert set(seen.cases) == {
+        "plain.recall",
+        "plain.recall-2",
+        "plain.f1",
+        "plain.rmse",
+        "unused-baseline-1",
+    }
+
+
+def test_another_version_is_compared_with_as_by_the_command_line(
+    project: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(case_report, "write_case", lambda scenario, outcomes, folder, **_: folder / "page")
+    edit(
+        project / "dot.yaml",
+        "kind: correlation, threshold: {kind: fixed, value: 0.2}",
+        "kind: command, argv: ['{python}', '{here}/none.py', '{out}'], output: {format: topaz}",
+    )
+    edit(project / "own.simkit.yaml", "metric: recall, at_least: 1", "metric: recall, at_least: 0")
+    heading = "image_name\\tx_coord\\ty_coord\\tscore\\n"
+    rows = "".join(f"000{n}\\t22.5\\t25\\t1\\n" for n in range(4))
+    for name, text in (("none", heading), ("base", heading + rows)):
+        (project / f"{name}.py").write_text(f"import sys; open(sys.argv[1], 'w').write('{text}')\n")
+    other = "{python} base.py"
+    seen = session(project, capfd, f"--simkit-against={other}", "-k", "recall")
+    assert seen.code == pytest.ExitCode.TESTS_FAILED
+    assert {name for name, case in seen.cases.items() if case.find("failure") is not None} == {
+        "plain.recall-2"
+    }
+    failure = seen.cases["plain.recall-2"].find("failure")
+    assert failure is not None
+    told = CliRunner().invoke(
+        app, ["suite", "run", "own.simkit.yaml", "--workers", "1", "--against", other, "-k", "recall"]
+    )
+    assert "4 of 4 particles lost, 0 found: 0, baseline 1: gain -1 [" in seen.text
+    assert "again: simkit suite run own.simkit.yaml -k dot --against '{python} base.py'" in seen.text
+    page = re.findall(r"boxes: (\S+)", seen.text)[0]
+    assert page == ".simkit/reports/own/dot/against.html"
+    assert "<figure" in (project / page).read_text()
+    # The command line shows all cases of a suite on one page; every other line is the same.
+    lines = [line for line in str(failure.text).splitlines() if line and "boxes: " not in line]
+    assert len(lines) > 10
+    assert [line for line in lines if line not in told.stdout] == []
+
+
+def test_a_suite_of_which_there_is_no_other_version_is_skipped(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    seen = session(project, capfd, "--simkit-against={python} base.py", "-rs")
+    assert seen.code == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert "is another version of none of the pickers" in seen.text
+
+
+def test_another_version_that_is_not_there_is_an_error(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    seen = session(project, capfd, "--simkit-against=/nowhere/bin/python")
+    assert seen.code == pytest.ExitCode.INTERRUPTED
+    assert "there is no program '/nowhere/bin/python' here" in seen.text
+    assert "Traceback" not in seen.text
 
 
 def test_a_project_without_suites_loads_nothing(tmp_path: Path) -> None:
