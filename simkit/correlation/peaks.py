@@ -65,15 +65,15 @@ def local_maxima(values: FloatArray) -> Indices:
     array of int, shape (n, ndim)
     """
     tops = highest_within(values, 1) == values
-    places = np.argwhere(tops)
-    around = _windows(np.pad(values, 1, constant_values=np.nan))[tuple(places.T)]
-    equal = np.count_nonzero(around.reshape(len(places), -1) == values[tops][:, None], axis=1)
+    flat = np.flatnonzero(tops)
+    places = np.unravel_index(flat, values.shape)
+    around = _windows(np.pad(values, 1, constant_values=np.nan))[places].reshape(len(flat), -1)
+    equal = (around == values[places][:, None]).sum(axis=1)
     wide = equal > 1
-    if not wide.any():
-        return places
-    first = _plateaus(tops, places[wide], equal[wide])
-    kept = np.ravel_multi_index(tuple(np.concatenate([places[~wide], first]).T), values.shape)
-    return np.stack(np.unravel_index(np.sort(kept), values.shape), axis=-1)
+    if wide.any():
+        first = _plateaus(tops, np.stack(places, axis=-1)[wide], equal[wide])
+        flat = np.sort(np.concatenate([flat[~wide], np.ravel_multi_index(tuple(first.T), values.shape)]))
+    return np.stack(np.unravel_index(flat, values.shape), axis=-1)
 
 
 def _plateaus(tops: npt.NDArray[np.bool_], places: Indices, equal: Indices) -> Indices:
@@ -93,7 +93,7 @@ def _plateaus(tops: npt.NDArray[np.bool_], places: Indices, equal: Indices) -> I
     label = ndimage.label(flat, structure=np.ones((3,) * tops.ndim))[0][tuple(places.T)]
     _, first = np.unique(label, return_index=True)
     around = _windows(np.pad(tops, 1))[tuple(places.T)].reshape(len(places), -1)
-    shoulders = label[np.count_nonzero(around, axis=1) < equal]
+    shoulders = label[around.sum(axis=1) < equal]
     return places[first[~np.isin(label[first], shoulders)]]
 
 
