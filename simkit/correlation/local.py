@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simkit.core import fourier
-from simkit.core.grid import FloatArray
+from simkit.core.grid import ComplexArray, FloatArray
 from simkit.correlation.padding import window
 
 FLAT = 1e-12
@@ -176,8 +176,13 @@ def moments_in_tiles(
     stride = _stride(pixels[0]) if len(box) > 1 else 1
     least = [min(max(TILE, 4 * b), int(axis[-1] - axis[0]) + b) for axis, b in zip(pixels, box, strict=True)]
     size = (stride * fourier.fast_length(-(-least[0] // stride)), *map(fourier.fast_length, least[1:]))
-    probe = np.conj(fourier.forward_stack(np.stack([_boxed(mask, box) for mask in masks]), size)) / stride
-    probes = {kind: probe.astype(np.result_type(kind, np.complex64)) for kind in (np.float32, np.float64)}
+    rows = (size[0] // stride, *size[1:])
+
+    @functools.cache
+    def probe(i: int, precision: np.dtype[Any]) -> ComplexArray:
+        spectrum = np.conj(fourier.forward_stack(_boxed(masks[i], box), size)) / stride
+        return spectrum.astype(np.result_type(precision, np.complex64))
+
     moments = np.empty((len(masks), 1 + squares, *map(len, pixels)), np.float32 if rough else np.float64)
 
     def search(region: tuple[slice, ...]) -> None:
@@ -186,23 +191,23 @@ def moments_in_tiles(
         steps = [(axis - axis[0]) // s for axis, s in zip(here, [stride] + [1] * len(box), strict=False)]
         tile = window(values, origin, size)
 
-        def slide(which: Sequence[int], precision: type[np.floating[Any]]) -> None:
+        def slide(which: Sequence[int], precision: np.dtype[Any]) -> None:
             powers, mean = _powers(tile, squares, precision)
             image = fourier.forward_stack(powers, size)
             for i in which:
-                spectra = image * probes[precision][i]
+                spectra = image * probe(i, precision)
                 # Folding a spectrum on itself samples its inverse: rows between the wanted ones cost nothing.
                 folded = spectra.reshape(len(powers), stride, -1, *spectra.shape[2:]).sum(axis=1)
-                maps = fourier.inverse(folded, (size[0] // stride, *size[1:]))
+                maps = fourier.inverse(folded, rows)
                 found = maps[(slice(None), *np.ix_(*steps))].astype(np.float64)
                 moments[i][(slice(None), *region)] = _about_the_mean(found, mean, int(masks[i].sum()))
 
         uncertain = list(range(len(masks)))
         if rough:
-            slide(uncertain, np.float32)
+            slide(uncertain, np.dtype(np.float32))
             uncertain = [i for i in uncertain if squares and _uncertain(moments[i, 1][region])]
         if uncertain:
-            slide(uncertain, np.float64)
+            slide(uncertain, np.dtype(np.float64))
 
     regions = itertools.product(
         *[_parts(axis, s - b + 1) for axis, s, b in zip(pixels, size, box, strict=True)]
