@@ -211,11 +211,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     lines = [line for line in text.splitlines() if not line.startswith(("  told:", "  plain:"))]
     (folder / "s.yaml").write_text("\n".join(lines))
     settings = {
-        "one": ["replicates=7"],
-        "other": ["replicates=7", "pickers.new.threshold.count=1"],
+        "one": [],
+        "other": ["pickers.new.threshold.count=1"],
     }
     for name, overrides in settings.items():
-        scenario = simkit.load(folder / "s.yaml", overrides=overrides)
+        lean = ["replicates=7", "score.null_micrographs=0", *overrides]
+        scenario = simkit.load(folder / "s.yaml", overrides=lean)
         output.save(simkit.run(scenario, workers=1), folder / name, page="")
     elsewhere = shutil.copytree(folder / "one", folder / "elsewhere")
     (elsewhere / "truth.csv").write_text((folder / "one/truth.csv").read_text().rsplit("\n0006", 1)[0] + "\n")

@@ -7,8 +7,6 @@ import io
 import json
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -53,8 +51,7 @@ def test_quick_start_is_two_one_line_commands() -> None:
 def test_quick_start_names_what_exists() -> None:
     command = shlex.split(blocks("sh")[0].split("&&")[-1])
     assert command[0] == ".venv/bin/simkit"
-    check = [sys.executable, "-m", "simkit.cli.main", "check", command[-1]]
-    assert subprocess.run(check, cwd=ROOT, capture_output=True, check=False).returncode == 0
+    assert simkit("check", command[-1], cwd=ROOT).exit_code == 0
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ templates:
   dot: {kind: specimen, of: dot}
 pickers:
   ncc: {kind: ncc, threshold: {kind: top, count: 6}}
-score: {radius: 20 Å}
+score: {radius: 20 Å, null_micrographs: 0}
 """
 
 
