@@ -130,17 +130,15 @@ def render(cards: Sequence[Card]) -> str:
 
 
 def _section(id: str, card: Card) -> Section:
-    held, laws = card.count("law")
-    broken = "breaks laws" if held < laws else "breaks down"
+    wrong = shortcomings(card)
+    unlawful = [name for name, verdicts in wrong if verdicts[0].crashed or verdicts[0].trial.sort == "law"]
     return Section(
         id=id,
         name=card.picker,
-        badge="every law holds" if card.lawful else broken,
+        badge=", ".join(unlawful) or "every law holds",
         headline=f"{headline(card)}; cut at {card.cut}" + ("; quick" if card.quick else ""),
         lawful=card.lawful,
-        cannot=[
-            (name, [_failure(id, verdict) for verdict in verdicts]) for name, verdicts in shortcomings(card)
-        ],
+        cannot=[(name, [_failure(id, verdict) for verdict in verdicts]) for name, verdicts in wrong],
         groups=[
             (f"{title}: {_counted(card, sort)}", [_line(verdict) for verdict in card.of(sort)])
             for sort, title in TITLES.items()
