@@ -8,13 +8,40 @@ from typing import Any
 
 import pytest
 
+LONGEST = (
+    "test_scenarios",
+    "test_sweep",
+    "test_picker",
+    "test_theory_scenarios",
+    "test_pick_uncertainty",
+    "test_suite_plugin",
+    "test_picker_repository",
+    "test_report",
+    "test_new_from_map",
+    "test_search",
+    "test_suite",
+    "test_cli",
+    "test_real_micrographs",
+    "test_sweep_cluster",
+)
+"""Files that take longest, which go first: for one that came last the other processes would wait."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files in front; all others stay in order."""
+    place = {name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Give whole files to xdist's workers, so that what tests of a file share is made once."""
     from xdist.scheduler import LoadFileScheduling
 
-    return LoadFileScheduling(config, log) if config.getoption("dist") == "load" else None
+    if config.getoption("dist") != "load":
+        return None
+    config.option.loadscopereorder = False  # those of many tests are not those that take long
+    return LoadFileScheduling(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
