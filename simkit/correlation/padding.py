@@ -82,11 +82,13 @@ def clean(pixels: FloatArray) -> tuple[FloatArray, FloatArray]:
     """
     usable = np.isfinite(pixels)
     usable &= ~dead_pixels(pixels, usable)
-    count = max(int(np.count_nonzero(usable)), 1)
+    count = int(np.count_nonzero(usable))
+    # A mask that hides nothing doubles the cost of what it is given to.
+    where = True if count == usable.size else usable
     values = np.zeros(pixels.shape, np.float32 if pixels.dtype == np.float32 else np.float64)
-    np.copyto(values, pixels, where=usable)
+    np.copyto(values, pixels, where=where)
     # A second pass takes away what rounding left of a mean much larger than the contrast.
     for _ in range(2):
-        mean = values.sum(dtype=np.float64) / count
-        np.subtract(values, mean, out=values, where=usable, dtype=np.float64, casting="same_kind")
-    return filled(values, usable), usable
+        mean = values.sum(dtype=np.float64) / max(count, 1)
+        np.subtract(values, mean, out=values, where=where, dtype=np.float64, casting="same_kind")
+    return values if where is True else filled(values, usable), usable

@@ -190,6 +190,19 @@ def test_it_scales_with_the_image_and_not_with_the_pixel() -> None:
     np.testing.assert_allclose(other(same), 1e12 * one(box), rtol=1e-3)  # single precision inside
 
 
+def test_the_level_of_a_ring_is_the_mean_of_what_is_below_four_times_it() -> None:
+    """Worked out again from its definition: of exponential powers, a mean cut at 4 keeps 0.925."""
+    rings = Rings.of(Grid((96, 96), 1.0), side=32.0, periodograms=2)
+    power = np.random.default_rng(3).exponential(size=(2, *rings.index.shape))
+    power[0, 10:14] = 30.0
+    for ring, found in enumerate(rings.levels(power)):
+        values = power[:, rings.index == ring]
+        level = np.median(values) / np.log(2)
+        for _ in range(3):
+            level = values[values < 4 * level].mean() / (1 - 4 / (np.exp(4) - 1))
+        assert found == pytest.approx(level, rel=1e-12)
+
+
 def test_rings_return_a_power_law_and_the_level_under_spots() -> None:
     grid = Grid((96, 80), 1.5)
     rings = Rings.of(grid, side=20.0)
