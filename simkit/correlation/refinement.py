@@ -145,17 +145,21 @@ def exact_scores(
     """
     box = probe.kernels.shape[1:]
     side = (2 * radius + 1,) * len(box)
-    corners = np.array(places) - np.array(box) // 2 - radius
+    # Several views are often asked for at one place.
+    seen = {place: i for i, place in enumerate(dict.fromkeys(places))}
+    corners = np.array(list(seen)) - np.array(box) // 2 - radius
     reach = [n + 2 * radius for n in box]
     patches = np.stack([window(field.values, corner, reach) for corner in corners])
     neighbours = np.lib.stride_tricks.sliding_window_view(patches, box, axis=tuple(range(1, patches.ndim)))
     kernels = probe.kernels[np.asarray(views)].reshape(len(places), -1, math.prod(box))
-    covered = neighbours.reshape(len(places), math.prod(side), -1)
-    scores = products(kernels, covered).reshape(len(places), -1, *side)
+    covered = neighbours.reshape(len(seen), math.prod(side), -1)
+    which = [seen[place] for place in places]
+    scores = np.stack([products(own, covered[i]) for own, i in zip(kernels, which, strict=True)])
+    scores = scores.reshape(len(places), -1, *side)
     if probe.norm is None:
         return scores
-    around = [tuple(slice(p - radius, p + radius + 1) for p in place) for place in places]
-    return ratio(scores, np.stack([probe.norm[index] for index in around])[:, None])
+    norms = [probe.norm[tuple(slice(p - radius, p + radius + 1) for p in place)] for place in seen]
+    return ratio(scores, np.stack(norms)[which][:, None])
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +218,7 @@ def climb(
 
 def _look(field: Field, probe: Probe, new: Sequence[Start], radius: int, known: Known) -> None:
     """Add the scores around new pixels and views to what is known."""
-    fresh = list(dict.fromkeys(new))
+    fresh = sorted(set(new))
     for few in (fresh[i : i + AT_ONCE] for i in range(0, len(fresh), AT_ONCE)):
         views = [_around(probe.bank, view, radius) for _, view in few]
         scores = exact_scores(field, probe, [place for place, _ in few], views, radius)
