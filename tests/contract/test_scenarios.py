@@ -36,6 +36,7 @@ SMALLER = {
         "image.shape=[1024, 1024]",
         "specimen.top.lattice.count=10",
         "specimen.side.lattice.count=10",
+        "templates.side.rotations.step=10°",
     )
 }
 """A quarter of one micrograph, as full of particles, shows what is expected of four."""
