@@ -16,6 +16,7 @@ References
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -37,6 +38,10 @@ then seen at 2 % less than its height, and worked out exactly all the same."""
 
 AT_ONCE = 8
 """Views that are transformed at once."""
+
+PADDING = 0.5
+"""Share of its box that a kernel is padded with before its band is looked at, so that what it has at one rim
+does not go on in what it has at the other: kernels of phases do."""
 
 HARDLY_COARSER = 20
 """From this many of `UNIT` samples on, all are kept: the search is then on the image's own pixels."""
@@ -143,10 +148,10 @@ class BankSpectrum:
     ) -> BankSpectrum:
         """Transform kernels, shape (n_angles, *box), weighted by the noise power of what they meet.
 
-        Without padding: sums over all frequencies are exact for white noise. In other noise, parts of a
-        kernel more than half a box apart meet the covariance at what is left to a whole box.
+        Padded by half a box: sums over all frequencies are exact for white noise. In other noise, parts of
+        a kernel more than half the padded box apart meet the covariance at what is left to all of it.
         """
-        grid = Grid(tuple(fourier.fast_length(n) for n in kernels.shape[1:]), 1.0)
+        grid = Grid(tuple(fourier.fast_length(n + math.ceil(PADDING * n)) for n in kernels.shape[1:]), 1.0)
         # Cut to a small grid, a power spectrum can fall below zero where it is nearly nothing.
         counted = np.clip(weight(grid), 0, None) * fourier.hermitian_weights(grid.shape) / grid.size
         root = np.sqrt(counted).astype(np.float32).ravel()
