@@ -252,7 +252,7 @@ def ncc_map(
     Parameters
     ----------
     image : array
-        Any real type; NaN pixels count as the mean.
+        Any real type; NaN and dead pixels count as the level around them.
     template : array
         Not larger than the image; its centre is the central pixel n // 2.
     mask : {"box", "circle"}

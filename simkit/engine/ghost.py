@@ -58,7 +58,8 @@ def stacks(
     Parameters
     ----------
     pixels : array, shape (ny, nx)
-        The image. Its mean is taken away, and stands beyond its border and where it has no value.
+        The image. Its mean is taken away, and stands beyond its border; where it has no value, the level
+        around it does.
     picks : Picks
         What was found, best first.
     banks : sequence of TemplateBank

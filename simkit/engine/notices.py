@@ -83,7 +83,21 @@ def of_pickers(scenario: Scenario, found: Mapping[str, Sequence[Found]]) -> list
         told.append(
             f"{few(blind)}: picks made earlier; what would be picked where no particle is, is unknown"
         )
-    return told
+    return told + _unusable(found)
+
+
+def _unusable(found: Mapping[str, Sequence[Found]]) -> list[str]:
+    """Say how much of the micrographs is dead or missing, once: all who look see the same pixels."""
+    shares = max(
+        ([one.notes.get("unusable", 0.0) for one in each] for each in found.values()), key=sum, default=[]
+    )
+    some = [share for share in shares if share > 0]
+    if not some:
+        return []
+    return [
+        f"up to {100 * max(some):.2g} % of the pixels of {len(some)} of {len(shares)} micrographs are dead "
+        "or have no value; nothing is picked there"
+    ]
 
 
 def _turned(declared: str, archive: Archive, pickers: Mapping[str, PickerRun], radius: float) -> list[str]:

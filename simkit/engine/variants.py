@@ -59,7 +59,7 @@ def without_phases(scenario: Scenario, replicate: int, pixels: FloatArray) -> Fl
     replicate : int
         Which micrograph, counted from 0.
     pixels : array
-        Where one has no value, the mean of the others stands.
+        Where one has no value, the level around it stands.
 
     Returns
     -------

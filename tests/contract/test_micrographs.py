@@ -461,3 +461,13 @@ def test_only_the_first_real_micrograph_is_held_in_memory(write: Write) -> None:
     searching = load(write(pickers=None, score=None, truth={}))
     kept = [search(Job(searching, number, {}, 1)).pixels.size for number in (0, 1)]
     assert kept == [150 * 200, 0]
+
+
+def test_dead_columns_are_said_to_be_so(write: Write, tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).normal(size=(2, 60, 80))
+    noise[1, :, 30:34] = -20.0
+    for number, pixels in enumerate(noise):
+        np.save(tmp_path / f"m{number}.npy", pixels)
+    file = write(micrographs={"files": "m*.npy", "pixel_size": "4 Å"}, score=None)
+    (notice,) = of_files(run(load(file), workers=1))
+    assert notice.startswith("up to 5 % of the pixels of 1 of 2 micrographs are dead or have no value")
