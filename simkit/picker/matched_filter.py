@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
@@ -68,7 +69,8 @@ class MatchedFilter(LinearSearch):
             spectrum = up_to(spectrum, 1 / self.lowpass)
         values, weight = whitened(frame.pad(image), frame.grid, spectrum, workers=sight.workers)
         field = Field(frame, values, weight, noise_spectrum=spectrum, noise_sd=1.0)
-        kernels = [unit_noise(bank.images, weight) for bank in sight.banks]
+        with ThreadPoolExecutor(sight.workers) as pool:
+            kernels = list(pool.map(lambda bank: unit_noise(bank.images, weight), sight.banks))
         return field, boxed_probes(field, sight.banks, kernels)
 
     def _require_finer_than(self, diameter: float) -> None:
