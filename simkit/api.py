@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from simkit.core.tables import Picks, Truth, grid_of
 from simkit.engine import output, picking, pipeline, scoring, simulation
@@ -16,6 +15,8 @@ from simkit.scenario import loading
 from simkit.scenario.spec import Scenario
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from simkit.scenario.loading import Draft
     from simkit.sweeps.results import SweepResult
 

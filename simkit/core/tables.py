@@ -12,14 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from simkit.core.grid import FloatArray, Grid
 from simkit.core.labels import Codes, Labels
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Array = npt.NDArray[Any]
 
@@ -318,6 +320,8 @@ class Placements:
 
 def as_micrograph(pixels: Array, grid: Grid, name: str, units: str, **attributes: Any) -> xr.DataArray:
     """Wrap pixels as a micrograph: dims (y, x) or (x,), coordinates in Å, what it is in `attrs`."""
+    import xarray as xr  # pandas, which it loads, takes half a second
+
     axes = {
         axis: ((axis,), start + grid.pixel_size * np.arange(n), {"units": "Å"})
         for axis, start, n in zip(grid.axes, grid.origin, grid.shape, strict=True)

@@ -10,10 +10,9 @@ import platform
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from simkit.core.paths import split_dataset
 from simkit.core.tables import Picks, Truth, as_micrograph
@@ -28,6 +27,9 @@ from simkit.io.relion import Optics, coordinate_files_star, micrographs_star, wr
 from simkit.psf.ctf import Ctf
 from simkit.scenario.loading import dump
 from simkit.scenario.spec import Scenario
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 LIBRARIES = ("numpy", "scipy", "finufft", "xarray", "pydantic", "matplotlib")
 """Libraries whose version can change the bits of a run."""
@@ -212,6 +214,8 @@ def _sha256(file: str) -> str:
 
 def stages(result: RunResult) -> xr.Dataset:
     """Return micrograph 0 at every stage, with coordinates in Å and the scenario in the attributes."""
+    import xarray as xr  # pandas, which it loads, takes half a second
+
     if result.first is None:
         return xr.Dataset()
     grid = result.scenario.image.grid

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from simkit.audit.base import Measurement, SpeciesRecord
 from simkit.core.grid import ComplexArray, FloatArray, Grid
@@ -25,6 +24,9 @@ from simkit.matching.base import Match
 from simkit.matching.published.base import PublishedScore
 from simkit.picker.base import Found
 from simkit.scenario.spec import Scenario
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Value = float | int | None
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import xarray as xr
 
 from simkit.scenario.spec import Scenario
 from simkit.sweeps.cells import Cell
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 SPARSE = 4
 """Places of the grid of all axes for each cell, from which on the Dataset is a list of cells and no grid."""
@@ -173,6 +175,8 @@ def _of_cell(axis: AxisInfo, cell: Cell) -> float | str | None:
 
 
 def _dataset(result: SweepResult) -> xr.Dataset:
+    import xarray as xr  # pandas, which it loads, takes half a second
+
     table, axes = result.scores, result.axes
     pickers = _texts(table, "picker")
     classes = _texts(table, "class")
