@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
-from scipy.stats import poisson
 
 from simkit.conformance.cost import Cost, measured
 from simkit.conformance.scene import RADIUS, SEED, Exposure, banks, holes_are_meant
@@ -19,6 +18,7 @@ from simkit.core.tables import Picks, Truth
 from simkit.matching.base import Match
 from simkit.matching.optimal import match_optimal
 from simkit.picker.base import Batch, BatchPicker, Found, Picker, Plate, Sight
+from simkit.statistics.counts import poisson_quantile
 
 ALARM = 1e-3
 """Chance that a picker which keeps its promise of false picks is said not to."""
@@ -190,7 +190,7 @@ def allowance(seen: Sequence[Seen]) -> int:
     A picker that promises nothing is treated as one that promises `UNPROMISED` a micrograph.
     """
     expected = promised(seen)
-    return int(poisson.ppf(1 - ALARM, UNPROMISED * len(seen) if expected is None else expected))
+    return int(poisson_quantile(1 - ALARM, UNPROMISED * len(seen) if expected is None else expected))
 
 
 @dataclass

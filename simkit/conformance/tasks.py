@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import poisson
 
 from simkit.conformance.bench import ALARM, Bench, Seen, allowance, matched, positions, promised
 from simkit.conformance.difficulties import (
@@ -26,6 +25,7 @@ from simkit.conformance.difficulties import (
 from simkit.conformance.scene import PIXEL_SIZE, STEP, Exposure, empty
 from simkit.conformance.trial import Outcome, Trial
 from simkit.core.quantity import wrap_angle
+from simkit.statistics.counts import poisson_quantile
 
 FOUND = 0.9
 """Share of clear particles that must be found."""
@@ -65,7 +65,7 @@ def _promise(bench: Bench) -> Outcome:
     expected, made = promised(seen), sum(one.false for one in seen)
     if expected is None:
         return Outcome(None, None, f"it promises nothing; {made} in {len(seen)} empty micrographs")
-    low, high = poisson.ppf([ALARM / 2, 1 - ALARM / 2], expected)
+    low, high = poisson_quantile([ALARM / 2, 1 - ALARM / 2], expected)
     holds = bool(low <= made <= high)
     words = (
         f"{made} in {len(seen)} empty micrographs, {expected:.3g} promised ({low:.0f} to {high:.0f} agree)"

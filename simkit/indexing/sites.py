@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import ndtri
 
 from simkit.core.grid import FloatArray
 from simkit.core.net import net_points
@@ -177,7 +177,7 @@ def _judged(
     expected = np.where(np.isfinite(expected), expected, 1.0)
     share = heights / expected
     scatter = 1.4826 * np.median(np.abs(share[full] - np.median(share[full])))
-    level = 1.0 - stats.norm.isf(FALSE_VACANCIES / inside.sum()) * scatter
+    level = 1.0 + ndtri(FALSE_VACANCIES / inside.sum()) * scatter
     low = inside & (share < min(level, VACANT))
     amid = grid.box_mean((inside & ~low).astype(float), whole, 3) > SURROUNDED
     outside |= low & ~amid

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import bdtrc
 
 from simkit.core.grid import FloatArray
 from simkit.core.net import reduced
@@ -104,7 +104,7 @@ def _by_chance(found: Reciprocal, spots: Spots) -> float:
         return 0.0
     area = abs(np.linalg.det(found.basis))
     chance = np.pi * _tolerance(spots, _shortest(found.basis)) ** 2 / area
-    return float(stats.binom.sf(found.explained.sum() - 3, len(spots) - 2, chance.mean()))
+    return float(bdtrc(found.explained.sum() - 3, len(spots) - 2, chance.mean()))
 
 
 def _candidates(seeds: Spots) -> list[FloatArray]:

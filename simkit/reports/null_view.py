@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from scipy import stats
-
 from simkit.core.grid import FloatArray, Grid
 from simkit.engine.nulls import Ghost, NullRun, PickerNull
 from simkit.reports import plates
 from simkit.reports.elements import Illustration, Table
 from simkit.reports.wording import MISSING, number
+from simkit.statistics.counts import poisson_quantile
 
 VARIANTS = {"noise_only": "noise alone", "phase_randomised": "phases drawn anew"}
 """Variant → what its micrographs hold."""
@@ -100,7 +99,7 @@ def null_verdict(null: PickerNull) -> str:
 
 def poisson_range(expected: float) -> tuple[int, int]:
     """Return the central 95 % of the counts of a Poisson law."""
-    low, high = stats.poisson.interval(0.95, expected)
+    low, high = poisson_quantile([0.025, 0.975], expected)
     return int(low), int(high)
 
 

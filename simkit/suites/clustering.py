@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 from simkit.core.grid import FloatArray
 
@@ -50,5 +50,5 @@ def cluster_of(lost: FloatArray, exposed: FloatArray) -> Cluster | None:
     losses, size, could = int(lost.sum()), int(lost.max()), float(exposed.sum())
     if losses == 0 or could == 0:
         return None
-    chance = float(binom.sf(size - 1, losses, exposed / could).sum())
+    chance = float(bdtrc(size - 1, losses, exposed / could).sum())
     return Cluster(size, losses, len(lost)) if chance <= RARE else None

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from scipy.special import ndtr
-from scipy.stats import poisson
+
+from simkit.statistics.counts import poisson_quantile
 
 Record = Mapping[str, Any]
 
@@ -103,7 +104,7 @@ def _false(account: Account, sigmas: float) -> Prediction | None:
     if mean is None:
         return None
     tail = float(ndtr(-sigmas))
-    low, high = float(poisson.ppf(tail, mean)), float(poisson.isf(tail, mean))
+    low, high = (float(n) for n in poisson_quantile([tail, 1 - tail], mean))
     return Prediction(mean, low, high, "the false picks that the picker expects")
 
 

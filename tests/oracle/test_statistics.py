@@ -14,6 +14,7 @@ from scipy import stats
 from simkit.core.tables import Picks, Truth
 from simkit.judging.clusters import clusters_of
 from simkit.statistics.bootstrap import fewest_clusters, interval
+from simkit.statistics.counts import poisson_quantile
 from simkit.statistics.proportion import wilson
 
 
@@ -33,6 +34,15 @@ def test_wilson_of_arrays_and_of_nothing():
     assert wilson(0, 0) is None
     assert wilson(0, 7)[0] == 0
     assert wilson(7, 7)[1] == 1
+
+
+def test_poisson_quantiles_are_those_of_scipy():
+    """The same numbers, none of them near: also where P(N ≤ n) is the share itself, and of a mean of 0."""
+    means = np.array([0.0, 1e-9, 0.01, 0.5, 2.0, 30.0, 1e4])[:, None]
+    shares = np.array([1e-12, 1e-4, 0.025, 0.5, 0.975, 0.9999, 1 - 1e-12])
+    np.testing.assert_array_equal(poisson_quantile(shares, means), stats.poisson.ppf(shares, means))
+    met = stats.poisson.cdf(np.arange(60), 30.0)
+    np.testing.assert_array_equal(poisson_quantile(met[met < 1], 30.0), np.arange(60)[met < 1])
 
 
 def scores(sums):
