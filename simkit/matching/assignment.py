@@ -16,7 +16,6 @@ from math import perm
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_array, eye_array, hstack
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
@@ -106,6 +105,8 @@ def _solve_alike(
 
 
 def _solve_dense(i: Indices, j: Indices, cost: FloatArray, shape: tuple[int, int], price: float) -> Indices:
+    from scipy.optimize import linear_sum_assignment  # takes a tenth of a second to load
+
     matrix = np.full(shape, price)
     matrix[i, j] = cost
     row_of = np.full(shape, -1)

@@ -24,7 +24,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import ndtri_exp
 
 from simkit.core.grid import FloatArray
@@ -68,6 +67,8 @@ class CoefficientLaw:
 
     def largest_root(self, r: float) -> float:
         """Return λ, the one positive eigenvalue of the form for a coefficient 0 < r < 1."""
+        from scipy.optimize import brentq  # takes a tenth of a second to load
+
         signal, noise = self.energy * self.variance, r**2 * self.variance
         # 1 = Σ e v / (λ + r² v): a diagonal matrix and one direction.
         highest = float(signal.sum())

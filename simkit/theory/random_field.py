@@ -16,7 +16,6 @@ import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.optimize import brentq
 
 from simkit.core import fourier
 from simkit.core.grid import ComplexArray, FloatArray, Grid
@@ -160,6 +159,8 @@ def level_for(count: float, expected_above: Callable[[float], float]) -> float:
         In standard deviations, within [1.8, 37]: so many false peaks that the level would be lower
         give 1.8, where the closed form ends.
     """
+    from scipy.optimize import brentq  # takes a tenth of a second to load
+
     if expected_above(LOWEST_LEVEL) <= count:
         return LOWEST_LEVEL
     if expected_above(HIGHEST_LEVEL) >= count:

@@ -68,15 +68,26 @@ def test_every_command_has_help_with_an_example_of_itself(simkit, command):
     assert words[words.index("Example:") + 1 :][:2] == ["simkit", command]
 
 
-def test_help_needs_none_of_the_heavy_libraries():
-    heavy = ("numpy", "scipy", "pydantic", "xarray", "matplotlib", "ruamel", "finufft")
+def loaded_by(*words, of):
+    """Return what a command in a process of its own prints, and which of some modules it loads."""
     code = (
         "import sys; from simkit.cli.app import app\n"
-        "try: app(['--help'])\n"
-        f"except SystemExit: print([m for m in {heavy} if m in sys.modules], file=sys.stderr)"
+        f"try: app({list(words)})\n"
+        f"except SystemExit: print(*[m for m in {of} if m in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == "[]"
+    return done.stdout, done.stderr.split()
+
+
+def test_help_needs_none_of_the_heavy_libraries():
+    heavy = ("numpy", "scipy", "pydantic", "xarray", "matplotlib", "ruamel", "finufft")
+    assert loaded_by("--help", of=heavy)[1] == []
+
+
+def test_a_scenario_is_checked_without_what_only_a_run_needs(simkit):
+    """Each takes a tenth of a second or more to load, which every check would pay."""
+    heavy = ("pandas", "xarray", "pyarrow", "matplotlib", "scipy.stats", "scipy.optimize", "scipy.signal")
+    assert loaded_by("check", "small.yaml", of=heavy) == ("small.yaml: valid\n", [])
 
 
 def test_an_unknown_command_or_option_is_wrong_input(simkit):
