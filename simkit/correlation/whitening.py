@@ -68,11 +68,13 @@ def whitened(
     weight : callable
         Noise power spectrum of that image, 1/P, exactly as templates in small boxes meet it.
     """
-    inverse_power = 1.0 / spectrum(grid)
+    # One after another, for a large image fills the memory with each of these.
+    inverse_power = (1.0 / spectrum(grid)).astype(np.result_type(padded, np.float32))
     inverse_power[(0,) * grid.ndim] = 0.0
-    filtered = fourier.forward(padded, workers=workers)
-    filtered *= inverse_power.astype(filtered.real.dtype)
     covariance = fourier.inverse(inverse_power.astype(np.complex64), grid.shape, workers=workers)
+    filtered = fourier.forward(padded, workers=workers)
+    filtered *= inverse_power
+    del inverse_power
 
     def weight(box: Grid) -> FloatArray:
         near = covariance

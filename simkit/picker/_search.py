@@ -139,6 +139,7 @@ class TemplateSearch(Picker):
         sight = replace(sight, mask=allowed)
         frame = Frame.around(sight.grid, max(max(b.grid.shape) for b in sight.banks))
         field, probes = self.prepare(image, frame, sight)
+        del image
         field = replace(field, noise=self._noise(field, sight, allowed))
         groups = self.groups(probes)
         with ThreadPoolExecutor(min(sight.workers, 2)) as pool:
