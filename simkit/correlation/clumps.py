@@ -218,12 +218,15 @@ def picks_above(
                 lift = np.float32(-ndtri(chance[i] * ndtr(-low)) - here)
                 scores = noise + lift * bumps[c]
                 view, where = np.unravel_index(scores.argmax(), scores.shape)
-                top = summit.height(int(counted[view]), window[where], place, maps, lift, means[c])
-                if top > u:
+                # A top is no lower than its highest score: most need not be looked at more closely.
+                if scores[view, where] > u or (
+                    summit.height(int(counted[view]), window[where], place, maps, lift, means[c]) > u
+                ):
                     shares[k, turn, i] = weights[c] / max(np.count_nonzero(scores > low), 1)
     share = shares.reshape(len(levels), -1)
     tail = ndtr(-np.array(lows))
-    error = share.std(axis=1) / np.maximum(share.mean(axis=1), 1e-9) / np.sqrt(share.shape[1])
+    # Clumps of one piece overlap, so that only pieces are independent.
+    error = shares.mean(axis=2).std(axis=1, ddof=1) / np.maximum(share.mean(axis=1), 1e-9) / np.sqrt(ROUNDS)
     return Counts(len(counted) * tail * share.mean(axis=1), error, len(window), near)
 
 

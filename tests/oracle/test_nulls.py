@@ -117,11 +117,13 @@ def test_phases_of_a_simulated_micrograph_are_drawn_anew() -> None:
     )
 
 
-def test_pixels_without_a_value_count_as_the_mean() -> None:
+def test_pixels_without_a_value_count_as_the_level_around_them() -> None:
     pixels = np.random.default_rng(7).normal(100.0, 1.0, (40, 50))
     pixels[3, 4] = np.nan
     filled = np.where(np.isnan(pixels), np.nanmean(pixels), pixels)
-    np.testing.assert_allclose(without_phases(scenario(), 0, pixels), without_phases(scenario(), 0, filled))
+    # That of a thousand pixels is within 0.1 of the mean of all, which the phases strew over 2000 pixels.
+    got, expected = (without_phases(scenario(), 0, image) for image in (pixels, filled))
+    np.testing.assert_allclose(got, expected, atol=0.02)
 
 
 def test_random_phases_keep_the_mean() -> None:
