@@ -93,7 +93,9 @@ def _around(
 def _beyond(
     scores: FloatArray, distance: FloatArray, height: float, samples: float, within: float, turned: bool
 ) -> float:
-    levels = np.append(np.fmax(scores, LOWEST), max(height, LOWEST))
+    # A coarse sample may be higher than what was worked out.
+    height = np.fmax.reduce(scores[distance <= within], initial=max(height, LOWEST))
+    levels = np.append(np.fmax(scores, LOWEST), height)
     likely = np.exp((levels**2 - levels.max() ** 2) / 2) / (levels if turned else 1.0)
     likely, top = likely[:-1], likely[-1]
     far = likely[distance > within].sum()

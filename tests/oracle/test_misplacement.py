@@ -101,6 +101,23 @@ def test_a_top_between_the_samples_is_no_doubt_of_its_own() -> None:
     assert wide > 0.99
 
 
+def test_a_sample_higher_than_its_top_is_the_particle_all_the_same() -> None:
+    """A coarse search may see more than there is, and a very sharp top hardly any place beside it."""
+    scores = np.full(LENGTH, 10.0)
+    scores[32] = 177.0
+    (chance,) = misplacement(
+        scores,
+        LINE,
+        np.array([[64.0]]),
+        np.array([161.0]),
+        np.array([1e-3]),
+        within=np.array([6.0]),
+        around=np.array([24.0]),
+        turned=False,
+    )
+    assert chance == 0
+
+
 def tail(u: float) -> float:
     return float(1e3 * norm.sf(u))
 
