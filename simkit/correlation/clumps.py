@@ -34,10 +34,10 @@ from simkit.correlation.subpixel import quadratic_peak
 LOST_ENERGY = 1e-3
 """Share of a view's energy that its expression by a few kernels may lose."""
 
-ROUNDS = 16
+ROUNDS = 64
 """Pieces of noise."""
 
-PLACES = 128
+PLACES = 32
 """Clumps drawn in each."""
 
 CENTRES = 12
