@@ -16,9 +16,11 @@ LONGEST = 140
 
 
 def number(value: float | None) -> str:
-    """Write a number in three digits; one that does not exist is nothing, a tiny one is 0."""
+    """Write a number in three digits, or as many as it has before the point; none is nothing, a tiny one 0."""
     if value is None:
         return ""
+    if abs(value) >= 1000:
+        return f"{value:.0f}"
     return "0" if abs(value) < 5e-4 else f"{value:.3g}"
 
 

@@ -20,7 +20,7 @@ from simkit.conformance.choosing import picker_of
 from simkit.conformance.cost import measured
 from simkit.conformance.handing import SPECIES, collection, subject_of
 from simkit.conformance.scene import PIXEL_SIZE, field
-from simkit.conformance.tables import cannot, cell, happened, told
+from simkit.conformance.tables import cannot, cell, happened, number, told
 from simkit.conformance.trial import Outcome, Verdict
 from simkit.core.errors import OutsideError, ScenarioError
 from simkit.io.images import read_image
@@ -299,3 +299,13 @@ def test_a_picker_that_raises_anything_at_all_is_said_to_have_failed(simkit, tmp
     bench = Bench(PickerSubject("broken", picker_of("theirs:broken")))
     with pytest.raises(PickerFailedError, match="by 0"):
         bench.look([field()])
+
+
+def test_numbers_have_three_digits_and_no_power_of_ten():
+    assert [number(value) for value in (1420.3, 548.2, 0.0286, 1e-5, None)] == [
+        "1420",
+        "548",
+        "0.0286",
+        "0",
+        "",
+    ]
