@@ -16,7 +16,7 @@ LONGEST = 140
 
 
 def number(value: float | None) -> str:
-    """Write a number in three digits, or as many as it has before the point; none is nothing, a tiny one 0."""
+    """Write a number in three digits, or all that are before the point; None is nothing, a tiny one 0."""
     if value is None:
         return ""
     if abs(value) >= 1000:
