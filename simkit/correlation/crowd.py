@@ -21,7 +21,8 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from simkit.core.grid import FloatArray
-from simkit.correlation.candidates import MayStand, rough_peaks
+from simkit.correlation.candidates import rough_peaks
+from simkit.correlation.exact import MayStand
 from simkit.correlation.joint import JointFit
 from simkit.correlation.models import Painter, Particle, Patch
 from simkit.correlation.peaks import Peak, suppress

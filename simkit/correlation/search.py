@@ -2,7 +2,7 @@
 
 All scores are computed fast, in single precision and, unless the search is exhaustive, on the grid
 of the templates' own band limit. Those peaks that can matter are then worked out exactly, on
-full-resolution pixels in double precision (`simkit.correlation.candidates`), so that both searches give
+full-resolution pixels in double precision (`simkit.correlation.exact`), so that both searches give
 the same picks, but for a few that hardly stand out of the noise, where a coarse search may climb the
 other side of a dip.
 """

@@ -21,7 +21,8 @@ import numpy as np
 from scipy.special import expit
 
 from simkit.core.grid import FloatArray
-from simkit.correlation.candidates import MayStand, margin, peaks_near
+from simkit.correlation.candidates import peaks_near
+from simkit.correlation.exact import MayStand, margin
 from simkit.correlation.peaks import Indices, Peak
 from simkit.correlation.refinement import Field, Probe
 from simkit.correlation.search import Scan

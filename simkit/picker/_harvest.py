@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from simkit.core.grid import FloatArray, Grid
 from simkit.core.holes import Holes
-from simkit.correlation.candidates import MayStand
+from simkit.correlation.exact import MayStand
 from simkit.correlation.peaks import Peak
 from simkit.correlation.refinement import Field, Probe
 from simkit.correlation.search import Scan

@@ -10,9 +10,10 @@ import numpy as np
 from pydantic import model_validator
 
 from simkit.core.grid import FloatArray
-from simkit.correlation.candidates import MayStand, best_peaks
+from simkit.correlation.candidates import best_peaks
 from simkit.correlation.crowd import Crowd
 from simkit.correlation.device import device_named
+from simkit.correlation.exact import MayStand
 from simkit.correlation.joint import closest
 from simkit.correlation.models import Painter
 from simkit.correlation.peaks import Peak

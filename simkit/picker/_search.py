@@ -21,8 +21,9 @@ from simkit.core.orientation import FLAT
 from simkit.core.quantity import PositiveLength
 from simkit.core.tables import Picks
 from simkit.correlation.bank import TemplateBank
-from simkit.correlation.candidates import MayStand, best_peaks
+from simkit.correlation.candidates import best_peaks
 from simkit.correlation.device import device_named
+from simkit.correlation.exact import MayStand
 from simkit.correlation.noise_estimate import estimated_spectrum
 from simkit.correlation.padding import Frame, clean
 from simkit.correlation.peaks import Peak

@@ -13,6 +13,7 @@ from simkit.core.grid import Grid
 from simkit.core.random import stream
 from simkit.correlation import candidates
 from simkit.correlation.bank import TemplateBank, standardised
+from simkit.correlation.exact import NOISE_MARGIN, RELATIVE_MARGIN
 from simkit.picker import _search
 from simkit.picker._search import TemplateSearch
 from simkit.picker.base import Found, Sight
@@ -152,7 +153,7 @@ def test_a_coarse_search_keeps_as_good_a_peak_in_every_place(every_peak: np.ndar
     places = np.stack([ours["y"], ours["x"]], axis=1) / PIXEL
     near = np.linalg.norm(places[:, None] - theirs[:, :2], axis=2) < 12 + 1
     best = np.where(near, ours["score"][:, None], -np.inf).max(axis=0)
-    error = candidates.RELATIVE_MARGIN * theirs[:, 2] + candidates.NOISE_MARGIN * found.noise_sd
+    error = RELATIVE_MARGIN * theirs[:, 2] + NOISE_MARGIN * found.noise_sd
     assert (best >= theirs[:, 2] - error).all()
 
 
