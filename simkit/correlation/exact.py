@@ -14,7 +14,7 @@ from scipy import ndimage
 from simkit.core.grid import FloatArray
 from simkit.correlation.likelihood import Likelihood
 from simkit.correlation.normalised import ratio
-from simkit.correlation.padding import window
+from simkit.correlation.padding import boxes_around
 from simkit.correlation.peaks import Indices, Peak
 from simkit.correlation.refinement import Field, Probe, Start, Summit, climb, fitted, heights, peaks_at
 from simkit.correlation.search import Scan
@@ -180,11 +180,7 @@ class ExactPeaks:
         bank = found.banks[self.winner[rows[0]]]
         box = bank.basis.shape[1:]
         samples = self.rough.index[list(rows)] + np.array(found.start)
-        covered = [n + 2 for n in box]
-        near = np.stack(
-            [window(found.samples, corner, covered) for corner in samples - np.array(box) // 2 - 1]
-        )
-        patches = np.lib.stride_tricks.sliding_window_view(near, box, axis=tuple(range(1, near.ndim)))
+        patches = boxes_around(found.samples, samples, box)
         step = found.grid.pixel_size / self.field.frame.image.pixel_size
         pixels = [
             [np.rint((s + np.arange(-1, 2)) * step).astype(int) for s in sample]

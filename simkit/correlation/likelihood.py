@@ -21,6 +21,7 @@ from simkit.core.grid import FloatArray, Grid
 from simkit.core.products import products
 from simkit.correlation.curvature import Fit, Gram, covariance, flat, gram_under, unrest
 from simkit.correlation.local import Mask
+from simkit.correlation.padding import window
 from simkit.correlation.peaks import Indices, Peak
 from simkit.correlation.refinement import Field, Probe, Summit, fitted
 from simkit.correlation.subpixel import with_derivatives
@@ -150,10 +151,9 @@ class _Group:
     def _around(self, values: FloatArray) -> FloatArray:
         """Return the field around every summit: zero beyond the mask, of zero mean under it."""
         patches, mask = np.zeros(self._patterns.shape), self.probe.mask
-        for place, patch in zip(self._at.tolist(), _within(patches, mask.shape), strict=True):
-            corner = [p - n // 2 for p, n in zip(place, mask.shape, strict=True)]
-            part = values[tuple(slice(c, c + n) for c, n in zip(corner, mask.shape, strict=True))]
-            patch[...] = _under(part, mask)
+        corners = self._at - np.array(mask.shape) // 2
+        for corner, patch in zip(corners, _within(patches, mask.shape), strict=True):
+            patch[...] = _under(window(values, corner, mask.shape), mask)
         return patches
 
     def fit(self, rows: Indices, metric: Gram) -> tuple[FloatArray, Fit]:

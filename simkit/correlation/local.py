@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from simkit.core import fourier
 from simkit.core.grid import ComplexArray, FloatArray
+from simkit.core.products import products
 from simkit.correlation.padding import window
 
 FLAT = 1e-12
@@ -115,10 +116,10 @@ def _directly(values: FloatArray, mask: Mask, pixels: Pixels, squares: bool) -> 
     mean = float(near.mean(dtype=np.float64))
     centred = np.subtract(near, mean, dtype=np.float64).ravel()
     inside, outer = shared * centred, centred[rim]
-    sums = np.empty((1 + squares, under.shape[1]))
-    sums[0] = inside.sum() + outer @ under
+    sums = products(np.stack([outer, np.square(outer)][: 1 + squares]), under.T)
+    sums[0] += inside.sum()
     if squares:
-        sums[1] = inside @ centred + np.square(outer) @ under
+        sums[1] += np.dot(inside, centred)
     return _about_the_mean(sums.reshape(-1, *map(len, steps)), mean, int(mask.sum()))
 
 

@@ -69,6 +69,32 @@ def window(values: FloatArray, origin: Sequence[int], size: Sequence[int]) -> Fl
     return values[np.ix_(*axes)]
 
 
+def boxes_around(
+    values: FloatArray, places: Sequence[Sequence[int]], box: Sequence[int], radius: int = 1
+) -> FloatArray:
+    """Return what a box covers whose centre n // 2 is on places and on the pixels around them.
+
+    Parameters
+    ----------
+    values : array
+        Periodic.
+    places : sequence of n sequences of int
+        Pixels.
+    box : sequence of int
+        Shape of the box.
+    radius : int
+        Pixels around; side = 2 radius + 1.
+
+    Returns
+    -------
+    array, shape (n, side, …, side, *box)
+    """
+    corners = np.array(places) - np.array(box) // 2 - radius
+    reach = [n + 2 * radius for n in box]
+    patches = np.stack([window(values, corner, reach) for corner in corners])
+    return np.lib.stride_tricks.sliding_window_view(patches, box, axis=tuple(range(1, patches.ndim)))
+
+
 def clean(pixels: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Make an image zero-mean, with the local mean in place of NaN, infinities and dead pixels.
 

@@ -14,7 +14,7 @@ from simkit.core.products import products
 from simkit.correlation.bank import TemplateBank
 from simkit.correlation.local import Mask, OnDemand
 from simkit.correlation.normalised import LocalSums, ratio, template_mask
-from simkit.correlation.padding import MARGIN, Frame, window
+from simkit.correlation.padding import MARGIN, Frame, boxes_around
 from simkit.correlation.peaks import Peak
 from simkit.correlation.subpixel import quadratic_peak
 from simkit.correlation.whitening import NoiseSpectrum
@@ -147,10 +147,7 @@ def exact_scores(
     side = (2 * radius + 1,) * len(box)
     # Several views are often asked for at one place.
     seen = {place: i for i, place in enumerate(dict.fromkeys(places))}
-    corners = np.array(list(seen)) - np.array(box) // 2 - radius
-    reach = [n + 2 * radius for n in box]
-    patches = np.stack([window(field.values, corner, reach) for corner in corners])
-    neighbours = np.lib.stride_tricks.sliding_window_view(patches, box, axis=tuple(range(1, patches.ndim)))
+    neighbours = boxes_around(field.values, list(seen), box, radius)
     kernels = probe.kernels[np.asarray(views)].reshape(len(places), -1, math.prod(box))
     covered = neighbours.reshape(len(seen), math.prod(side), -1)
     which = [seen[place] for place in places]
@@ -186,9 +183,7 @@ class Summit:
         return float(self.window[tuple(n // 2 for n in self.window.shape)])
 
 
-def climb(
-    field: Field, probe: Probe, starts: Sequence[Start], radius: int = 1, *, known: Known | None = None
-) -> list[Summit | None]:
+def climb(field: Field, probe: Probe, starts: Sequence[Start], radius: int = 1) -> list[Summit | None]:
     """Climb from pixels and views to the highest nearby; None where that leaves the image.
 
     Parameters
@@ -197,11 +192,8 @@ def climb(
         Where to begin. All take a step before the next one does.
     radius : int
         How many pixels and views around each step are looked at. The last bits of scores depend on it.
-    known : dict, optional
-        Scores around pixels and views where other climbs of this field, probe and radius have been; those of
-        these are added.
     """
-    known = {} if known is None else known
+    known: Known = {}
     ended: list[Summit | None] = [None] * len(starts)
     climbing = dict(enumerate(starts))
     for _ in range(STEPS):

@@ -26,6 +26,7 @@ from scipy import ndimage
 
 from simkit.core import fourier
 from simkit.core.grid import ComplexArray, FloatArray, Grid
+from simkit.core.products import products
 from simkit.correlation.local import Mask
 from simkit.correlation.padding import UNIT
 
@@ -115,10 +116,10 @@ class SteeredBank:
             The image's sum under the mask at each.
         """
         flat = patches.reshape(sums.size, -1)
-        products = flat @ self.basis.reshape(len(self.basis), -1).T
+        scores = products(flat, self.basis.reshape(len(self.basis), -1))
         if self.mixing is not None:
-            products = np.column_stack([products, sums.ravel()]).astype(np.float32) @ self.mixing.T
-        return products.reshape(*sums.shape, -1)
+            scores = products(np.column_stack([scores, sums.ravel()]).astype(np.float32), self.mixing)
+        return scores.reshape(*sums.shape, -1)
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class BankSpectrum:
             few = slice(begin, begin + AT_ONCE)
             spectra = fourier.forward_stack(kernels[few].astype(np.float32), grid.shape)
             np.multiply(spectra.reshape(-1, root.size), root, out=values[few])
-            energy[few] = fourier.power(values[few]) @ within
+            energy[few] = products(fourier.power(values[few]), within.T)
 
         # A few at a time, which the cache holds from one step to the next.
         with ThreadPoolExecutor(workers) as pool:

@@ -342,6 +342,31 @@ def test_the_score_is_that_of_the_template_where_the_particle_is(y: float, x: fl
         assert (peak.psi - psi + 180) % 360 - 180 == pytest.approx(0, abs=1e-2)
 
 
+@pytest.mark.parametrize("kind", ["correlation", "ncc"])
+def test_peaks_taken_to_their_tops_together_are_those_taken_alone(kind: str) -> None:
+    pixels = 0.05 * np.random.default_rng(2).standard_normal((90, 160))
+    rows, columns = np.indices(pixels.shape)
+    # The farther from pixels and angles, the more steps: not all end at once.
+    particles = [(44.0, 40.0, 30.0), (45.45, 80.3, 74.6), (43.2, 118.4, 203.0)]
+    for y, x, psi in particles:
+        pixels += hammer(rows - y, columns - x, psi)
+    picker, sight = PICKERS[kind], look(pixels, EVERY_TEN)
+    frame = Frame.around(sight.grid, WIDE)
+    field, (probe,) = picker.prepare(pixels - pixels.mean(), frame, sight)
+    starts = [
+        ((round(y) + frame.before, round(x) + frame.before), round(psi / 10) % 36) for y, x, psi in particles
+    ]
+    summits = climb(field, probe, starts)
+    rough, likelihood = peaks_at(field, probe, summits, 0), Likelihood(field, field.weight)
+    together = likelihood.at_tops(probe, summits, rough)
+    for summit, start, peak in zip(summits, rough, together, strict=True):
+        (alone,) = likelihood.at_tops(probe, [summit], [start])
+        assert peak.position == pytest.approx(alone.position, abs=1e-9)
+        assert (peak.psi, peak.score, peak.unrest) == pytest.approx((alone.psi, alone.score, alone.unrest))
+        np.testing.assert_allclose(peak.covariance, alone.covariance, rtol=1e-9)
+        assert np.abs(peak.position - start.position).max() > 1e-6
+
+
 def test_slope_and_curvature_are_those_of_the_normalised_product() -> None:
     rng = np.random.default_rng(3)
     root = rng.standard_normal((5, 4))
