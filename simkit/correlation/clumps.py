@@ -19,7 +19,7 @@ References
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,10 +34,10 @@ from simkit.correlation.subpixel import quadratic_peak
 LOST_ENERGY = 1e-3
 """Share of a view's energy that its expression by a few kernels may lose."""
 
-ROUNDS = 64
-"""Pieces of noise."""
+PIECES = 24
+"""Pieces of noise, each of which is used twice: its negative is as likely."""
 
-PLACES = 32
+PLACES = 64
 """Clumps drawn in each."""
 
 CENTRES = 12
@@ -55,12 +55,12 @@ is rough, and of the clumps that no sample tells of, a tenth of all picks would 
 class ScoreField:
     """The joint noise of all scores, as a few independent maps.
 
-    Score of view a at x = Σ_k mixing[a, k] · map_k(x), map_k = F⁻¹[conj(basis_k) ξ] of white noise ξ.
+    Score of view a at x = Σ_k mixing[a, k] · map_k(x), map_k = F⁻¹[basis_k ξ] of white noise ξ.
 
     Attributes
     ----------
     basis : array in real-FFT layout of `shape`, with one leading axis, complex64
-        Kernels of unit energy.
+        Kernels of unit energy, conjugate: what a spectrum is multiplied with.
     mixing : array, shape (n_views, n_basis), float32
         Rows of unit length: every score has unit variance.
     neighbours : array of int, shape (n_views, 3)
@@ -117,7 +117,7 @@ class ScoreField:
         turned = [resample(p, n * len(p)) if n > 1 else p for p, n in zip(parts, finer, strict=True)]
         mixing = np.concatenate(turned)
         mixing /= np.linalg.norm(mixing, axis=1, keepdims=True)
-        basis = basis.reshape(rank, *every.shape[1:])
+        basis = basis.conj().reshape(rank, *every.shape[1:])
         stands_for = [np.where(np.arange(n * c) % n == 0, n, 0) for c, n in zip(counts, finer, strict=True)]
         template = np.repeat(np.arange(len(counts)), [len(part) for part in stands_for])
         return cls(basis, mixing.astype(np.float32), neighbours, shape, np.concatenate(stands_for), template)
@@ -132,13 +132,21 @@ class ScoreField:
 
     def maps(self, spectrum: ComplexArray) -> FloatArray:
         """Correlate an image of given spectrum with every kernel: shape (n_basis, n_samples)."""
-        maps = fourier.inverse(spectrum * self.basis.conj(), self.shape)
-        return maps.reshape(len(self.basis), -1).astype(np.float32)
+        maps = np.empty((len(self.basis), *self.shape), np.float32)
+        # One by one: what lies between the transforms stays in the cache.
+        for kernel, out in zip(self.basis, maps, strict=True):
+            out[...] = fourier.inverse(spectrum * kernel, self.shape)
+        return maps.reshape(len(self.basis), -1)
+
+    def drawn(self, pieces: int, rng: np.random.Generator) -> Iterator[FloatArray]:
+        """Yield the maps of so many pieces of white noise."""
+        for _ in range(pieces):
+            yield self.maps(fourier.forward(rng.standard_normal(self.shape).astype(np.float32)))
 
     def around(self, view: int) -> FloatArray:
         """Return the correlation of the maps with the score of one view in the corner; shape as `maps`."""
         mixed = np.tensordot(self.mixing[view], self.basis, 1)
-        return self.maps(mixed.astype(np.complex64))
+        return self.maps(mixed.conj().astype(np.complex64))
 
 
 @dataclass(frozen=True)
@@ -204,9 +212,9 @@ def picks_above(
     middle = int(np.flatnonzero((window == 0).all(axis=1))[0])
     summit = _Summit.of(field, stride)
     lows = [u / (1 + ROUGH * rise) for u in levels]
-    shares = np.zeros((len(levels), ROUNDS, PLACES))
-    for turn in range(ROUNDS):
-        maps = field.maps(fourier.forward(rng.standard_normal(field.shape).astype(np.float32)))
+    shares = np.zeros((len(levels), 2 * PIECES, PLACES))
+    pieces = (both for maps in field.drawn(PIECES, rng) for both in _with_negative(maps))
+    for turn, maps in enumerate(pieces):
         places = np.stack([rng.integers(0, n, PLACES) for n in field.shape], axis=-1)
         # Strata of the excess over the level, in another order than the centres.
         chance = (rng.permutation(PLACES) + rng.uniform(size=PLACES)) / PLACES
@@ -225,9 +233,15 @@ def picks_above(
                     shares[k, turn, i] = weights[c] / max(np.count_nonzero(scores > low), 1)
     share = shares.reshape(len(levels), -1)
     tail = ndtr(-np.array(lows))
-    # Clumps of one piece overlap, so that only pieces are independent.
-    error = shares.mean(axis=2).std(axis=1, ddof=1) / np.maximum(share.mean(axis=1), 1e-9) / np.sqrt(ROUNDS)
+    # Clumps of one piece overlap; those of its negative are others.
+    error = shares.mean(axis=2).std(axis=1, ddof=1) / np.maximum(share.mean(axis=1), 1e-9)
+    error /= np.sqrt(2 * PIECES)
     return Counts(len(counted) * tail * share.mean(axis=1), error, len(window), near)
+
+
+def _with_negative(maps: FloatArray) -> Iterator[FloatArray]:
+    yield maps
+    yield np.negative(maps, out=maps)
 
 
 def _centres(template: Indices, rng: np.random.Generator) -> tuple[Indices, FloatArray]:

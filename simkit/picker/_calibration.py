@@ -42,9 +42,9 @@ the angles between are taken in."""
 APART = 1.0
 """The same from which on nothing can be said of the angles between."""
 
-FINE = 0.05
+FINE = 0.03
 """The same up to which samples are left out, or beyond which they are taken in, down to `FINEST`: picks
-stand at continuous tops, of which a coarser grid misses 6 to 30 %, for it lacks what is finest in kernels."""
+stand at continuous tops, of which a coarser grid misses 4 to 30 %, for it lacks what is finest in kernels."""
 
 FINEST = 0.75
 """Pixels: between them a particle is moved to its top, but not the box that it is compared in, so that what a
