@@ -7,6 +7,7 @@ One FFT thread is used unless asked for more, so that bits do not depend on the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import finufft
@@ -15,6 +16,9 @@ import numpy.typing as npt
 import scipy.fft
 
 from simkit.core.grid import ComplexArray, FloatArray, Grid
+
+STRIP = 64
+"""Columns that are transformed at once where memory matters."""
 
 NUFFT_PRECISION = 1e-12
 
@@ -43,10 +47,29 @@ def forward_stack(images: FloatArray, shape: Sequence[int], *, workers: int = 1)
     return scipy.fft.rfftn(images, s=tuple(shape), axes=axes, workers=workers)
 
 
-def inverse(spectrum: ComplexArray, shape: Sequence[int], *, workers: int = 1) -> FloatArray:
-    """Return the real image of `shape` whose spectrum this is."""
-    axes = tuple(range(-len(shape), 0))
-    return scipy.fft.irfftn(spectrum, s=tuple(shape), axes=axes, workers=workers)
+def inverse(
+    spectrum: ComplexArray, shape: Sequence[int], *, workers: int = 1, overwrite: bool = False
+) -> FloatArray:
+    """Return the real image of `shape` whose spectrum this is; overwriting that spares as much memory."""
+    *lead, last = range(-len(shape), 0)
+    if not overwrite:
+        return scipy.fft.irfftn(spectrum, s=tuple(shape), axes=(*lead, last), workers=workers)
+    for axis in lead:
+        spectrum = scipy.fft.ifft(spectrum, axis=axis, workers=workers, overwrite_x=True)
+    return scipy.fft.irfft(spectrum, shape[-1], axis=last, workers=workers)
+
+
+def inverse_near_corner(spectrum: FloatArray, shape: Sequence[int], widest: int) -> FloatArray:
+    """Return what `inverse` does of a real spectrum, cut to pixels less than half of `widest` from index 0.
+
+    Along each axis those behind index 0 come first, those before it last, as they do uncut. Nothing of the
+    size of the image is ever held.
+    """
+    kept = [np.r_[: (m := min(n, widest)) - m // 2, n - m // 2 : n] for n in shape]
+    if len(shape) == 2:
+        strips = np.array_split(spectrum, math.ceil(spectrum.shape[1] / STRIP), axis=1)
+        spectrum = np.concatenate([scipy.fft.ifft(strip, axis=0)[kept[0]] for strip in strips], axis=1)
+    return scipy.fft.irfft(spectrum, shape[-1])[..., kept[-1]]
 
 
 def convolve(image: FloatArray, kernel: FloatArray) -> FloatArray:

@@ -19,6 +19,7 @@ References
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -34,8 +35,14 @@ from simkit.correlation.subpixel import quadratic_peak
 LOST_ENERGY = 1e-3
 """Share of a view's energy that its expression by a few kernels may lose."""
 
-PIECES = 24
-"""Pieces of noise, each of which is used twice: its negative is as likely."""
+LEAST_PIECES = 24
+"""Pieces of noise that clumps are drawn in."""
+
+MOST_PIECES = 48
+"""The same where they cost little."""
+
+VALUES = 2e7
+"""Values that the maps of those pieces have in all, if there are more than the least: tenths of a second."""
 
 PLACES = 64
 """Clumps drawn in each."""
@@ -49,6 +56,10 @@ LOOSE = 0.4
 ROUGH = 2.0
 """By how many times what is usual a top may rise above the samples: the score of a template with sharp edges
 is rough, and of the clumps that no sample tells of, a tenth of all picks would be missing."""
+
+
+_CLUMP = np.dtype([("lift", np.float32), ("best", np.intp), ("score", np.float32), ("size", np.intp)])
+"""What the noise around a place was lifted by, the highest score there, and how many are above the level."""
 
 
 @dataclass(frozen=True)
@@ -138,10 +149,13 @@ class ScoreField:
             out[...] = fourier.inverse(spectrum * kernel, self.shape)
         return maps.reshape(len(self.basis), -1)
 
-    def drawn(self, pieces: int, rng: np.random.Generator) -> Iterator[FloatArray]:
-        """Yield the maps of so many pieces of white noise."""
-        for _ in range(pieces):
-            yield self.maps(fourier.forward(rng.standard_normal(self.shape).astype(np.float32)))
+    def drawn(self, least: int, rng: np.random.Generator) -> Iterator[FloatArray]:
+        """Yield the maps of at least so many pieces of white noise, each followed by its negative."""
+        affordable = int(VALUES / (len(self.basis) * math.prod(self.shape)))
+        for _ in range(min(max(affordable, least), MOST_PIECES)):
+            maps = self.maps(fourier.forward(rng.standard_normal(self.shape).astype(np.float32)))
+            yield maps
+            yield np.negative(maps, out=maps)
 
     def around(self, view: int) -> FloatArray:
         """Return the correlation of the maps with the score of one view in the corner; shape as `maps`."""
@@ -211,37 +225,39 @@ def picks_above(
     bumps = [mixing @ m[:, _index(window, field.shape)] for m in means]
     middle = int(np.flatnonzero((window == 0).all(axis=1))[0])
     summit = _Summit.of(field, stride)
-    lows = [u / (1 + ROUGH * rise) for u in levels]
-    shares = np.zeros((len(levels), 2 * PIECES, PLACES))
-    pieces = (both for maps in field.drawn(PIECES, rng) for both in _with_negative(maps))
-    for turn, maps in enumerate(pieces):
+    lows = np.array(levels) / (1 + ROUGH * rise)
+    pieces = []
+    for maps in field.drawn(LEAST_PIECES, rng):
         places = np.stack([rng.integers(0, n, PLACES) for n in field.shape], axis=-1)
         # Strata of the excess over the level, in another order than the centres.
         chance = (rng.permutation(PLACES) + rng.uniform(size=PLACES)) / PLACES
+        clumps = np.zeros((len(levels), PLACES), _CLUMP)
         for i, place in enumerate(places):
             c = i % len(centres)
             noise = mixing @ maps[:, _index(place + window, field.shape)]
-            here = float(noise[centres[c], middle])
-            for k, (u, low) in enumerate(zip(levels, lows, strict=True)):
-                lift = np.float32(-ndtri(chance[i] * ndtr(-low)) - here)
+            lifts = (-ndtri(chance[i] * ndtr(-lows)) - noise[centres[c], middle]).astype(np.float32)
+            for k, (lift, low) in enumerate(zip(lifts, lows, strict=True)):
                 scores = noise + lift * bumps[c]
-                view, where = np.unravel_index(scores.argmax(), scores.shape)
-                # A top is no lower than its highest score: most need not be looked at more closely.
-                if scores[view, where] > u or (
-                    summit.height(int(counted[view]), window[where], place, maps, lift, means[c]) > u
-                ):
-                    shares[k, turn, i] = weights[c] / max(np.count_nonzero(scores > low), 1)
-    share = shares.reshape(len(levels), -1)
-    tail = ndtr(-np.array(lows))
+                best = int(scores.argmax())
+                clumps[k, i] = lift, best, scores.flat[best], max(np.count_nonzero(scores > low), 1)
+        # A top is no lower than its highest score: most need not be looked at more closely.
+        above = clumps["score"] > np.array(levels)[:, None]
+        level, which = np.nonzero(~above)
+        view, where = np.divmod(clumps["best"][~above], len(window))
+        heights = summit.heights(
+            counted[view],
+            window[where],
+            places[which],
+            maps,
+            clumps["lift"][~above],
+            [means[i % len(centres)] for i in which],
+        )
+        above[~above] = heights > np.array(levels)[level]
+        pieces.append((above * np.resize(weights, PLACES) / clumps["size"]).mean(axis=1))
+    share, tail = np.mean(pieces, axis=0), ndtr(-lows)
     # Clumps of one piece overlap; those of its negative are others.
-    error = shares.mean(axis=2).std(axis=1, ddof=1) / np.maximum(share.mean(axis=1), 1e-9)
-    error /= np.sqrt(2 * PIECES)
-    return Counts(len(counted) * tail * share.mean(axis=1), error, len(window), near)
-
-
-def _with_negative(maps: FloatArray) -> Iterator[FloatArray]:
-    yield maps
-    yield np.negative(maps, out=maps)
+    error = np.std(pieces, axis=0, ddof=1) / np.maximum(share, 1e-9) / np.sqrt(len(pieces))
+    return Counts(len(counted) * tail * share, error, len(window), near)
 
 
 def _centres(template: Indices, rng: np.random.Generator) -> tuple[Indices, FloatArray]:
@@ -291,23 +307,42 @@ class _Summit:
         own = np.abs(np.arange(-width, width + 1)) <= half[:, None]
         return cls(field, cube, field.beside(width), own)
 
-    def height(
-        self, view: int, offset: Indices, place: Indices, maps: FloatArray, lift: np.float32, mean: FloatArray
-    ) -> float:
-        """Return the height of the top around one score, of noise lifted by a share of a mean."""
-        ndim, field = len(field_shape := self.field.shape), self.field
-        at, around = (_index(p + offset + self.cube, field_shape) for p in (place, 0 * place))
-        values = field.mixing[self.views[view]] @ (maps[:, at] + lift * mean[:, around])
-        side = round(len(self.cube) ** (1 / ndim))
-        values = values.reshape(-1, *(side,) * ndim).astype(np.float64)
-        inner = values[self.own[view]][(slice(None), *(slice(1, -1),) * ndim)]
-        best = np.unravel_index(inner.argmax(), inner.shape)
-        angle = int(np.flatnonzero(self.own[view])[best[0]])
-        box = tuple(slice(i, i + 3) for i in best[1:])
-        beside = self.views[view][angle - 1 : angle + 2]
-        if beside[0] != beside[2]:
-            return float(quadratic_peak(values[(slice(angle - 1, angle + 2), *box)][None])[1][0])
-        return float(quadratic_peak(values[angle][box][None])[1][0])
+    def heights(
+        self,
+        views: Indices,
+        offsets: Indices,
+        places: Indices,
+        maps: FloatArray,
+        lifts: FloatArray,
+        means: Sequence[FloatArray],
+    ) -> FloatArray:
+        """Return the height of the top around each of n scores, of noise lifted by shares of means."""
+        if not len(views):
+            return np.zeros(0)
+        shape, ndim = self.field.shape, len(self.field.shape)
+        around = _index(offsets[:, None] + self.cube, shape)
+        at = _index((places + offsets)[:, None] + self.cube, shape)
+        raised = np.stack([mean[:, near] for mean, near in zip(means, around, strict=True)])
+        raised *= lifts[:, None, None]
+        raised += maps[:, at].swapaxes(0, 1)
+        beside, side = self.views[views], round(len(self.cube) ** (1 / ndim))
+        values = (self.field.mixing[beside] @ raised).astype(np.float64)
+        values = values.reshape(*beside.shape, *(side,) * ndim)
+        inner = values[(slice(None), slice(None), *(slice(1, -1),) * ndim)]
+        inner = np.where(self.own[views].reshape(*beside.shape, *(1,) * ndim), inner, -np.inf)
+        top = np.unravel_index(inner.reshape(len(views), -1).argmax(axis=1), inner.shape[1:])
+        corner = np.stack([top[0] - 1, *top[1:]])
+        steps = np.indices((3,) * (ndim + 1))[:, None]
+        cubes = values[
+            (
+                np.arange(len(views)).reshape(-1, *(1,) * (ndim + 1)),
+                *corner.reshape(*corner.shape, *(1,) * (ndim + 1)) + steps,
+            )
+        ]
+        turned = beside[np.arange(len(views)), top[0] - 1] != beside[np.arange(len(views)), top[0] + 1]
+        heights = quadratic_peak(cubes[:, 1])[1]
+        heights[turned] = quadratic_peak(cubes[turned])[1]
+        return heights
 
 
 def _index(places: Indices, shape: tuple[int, ...]) -> Indices:

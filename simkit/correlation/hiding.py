@@ -18,8 +18,8 @@ from simkit.core.grid import FloatArray
 from simkit.correlation.clumps import ScoreField
 from simkit.correlation.peaks import Indices
 
-PIECES = 12
-"""Pieces of noise in which suppression is done, and in their negatives."""
+LEAST_PIECES = 8
+"""Pieces of noise in which suppression is done."""
 
 BELIEVED = 10.0
 """Hidden peaks that independence counts for: where hardly any are hidden, it is believed."""
@@ -98,27 +98,24 @@ def kept_free(
     """
     ndim = len(field.shape)
     reach = min(reach, min(field.shape) / 2 - 2)
-    best = kept = 0
-    for maps in field.drawn(PIECES, rng):
-        for scores in _extremes(field, maps):
-            tops = np.argwhere((maximum_filter(scores, 3, mode="wrap") == scores) & (scores > level))
-            around = scores[tuple(np.moveaxis((tops[:, None] + window) % field.shape, -1, 0))]
-            heights = scores[tuple(tops.T)]
-            best += int((around.max(axis=1, initial=-np.inf) <= heights).sum())
-            kept += _staying(tops, heights, field.shape, reach)
-    size = 2 * PIECES * math.prod(field.shape)
+    best = kept = size = 0
+    for maps in field.drawn(LEAST_PIECES, rng):
+        scores = _highest(field, maps)
+        tops = np.argwhere((maximum_filter(scores, 3, mode="wrap") == scores) & (scores > level))
+        around = scores[tuple(np.moveaxis((tops[:, None] + window) % field.shape, -1, 0))]
+        heights = scores[tuple(tops.T)]
+        best += int((around.max(axis=1, initial=-np.inf) <= heights).sum())
+        kept += _staying(tops, heights, field.shape, reach)
+        size += scores.size
     peaks = size * float(unhidden(np.array(best / size), len(window)))
     expected = peaks * kept * neighbourhood(reach, ndim) / (2 * size)
     return min(max((peaks - kept + BELIEVED) / (expected + BELIEVED), 0.0), WIDEST)
 
 
-def _extremes(field: ScoreField, maps: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the highest score of all views at every sample of a piece of noise, and of its negative."""
+def _highest(field: ScoreField, maps: FloatArray) -> FloatArray:
+    """Return the highest score of all views at every sample."""
     blocks = np.split(maps, range(BLOCK, maps.shape[1], BLOCK), axis=1)
-    scores = [field.mixing @ block for block in blocks]
-    highest = np.concatenate([s.max(axis=0) for s in scores])
-    lowest = np.concatenate([s.min(axis=0) for s in scores])
-    return highest.reshape(field.shape), -lowest.reshape(field.shape)
+    return np.concatenate([(field.mixing @ block).max(axis=0) for block in blocks]).reshape(field.shape)
 
 
 def _staying(places: Indices, heights: FloatArray, shape: tuple[int, ...], reach: float) -> int:

@@ -46,7 +46,7 @@ def up_to(spectrum: NoiseSpectrum, highest: float) -> NoiseSpectrum:
 
 
 def whitened(
-    padded: FloatArray, grid: Grid, spectrum: NoiseSpectrum, *, workers: int = 1
+    padded: FloatArray, grid: Grid, spectrum: NoiseSpectrum, *, widest: int | None = None, workers: int = 1
 ) -> tuple[FloatArray, NoiseSpectrum]:
     """Divide an image's spectrum by the noise power, the zero frequency left out.
 
@@ -60,6 +60,11 @@ def whitened(
         Its grid.
     spectrum : callable
         Noise power.
+    widest : int, optional
+        Pixels along the edges of the largest box that `weight` is asked for; covariances further apart, as
+        many as pixels, are not kept.
+    workers : int
+        Threads.
 
     Returns
     -------
@@ -67,22 +72,32 @@ def whitened(
         F⁻¹[F / P], in the image's own precision.
     weight : callable
         Noise power spectrum of that image, 1/P, exactly as templates in small boxes meet it.
+
+    Raises
+    ------
+    ValueError
+        `weight` is asked for a larger box.
     """
-    # One after another, for a large image fills the memory with each of these.
-    inverse_power = (1.0 / spectrum(grid)).astype(np.result_type(padded, np.float32))
+    # One after another and in place, for any of these fills the memory where an image is large.
+    half = (*grid.shape[:-1], grid.shape[-1] // 2 + 1)
+    inverse_power = np.empty(half, np.result_type(padded, np.float32))
+    np.divide(1.0, spectrum(grid), out=inverse_power, casting="same_kind")
     inverse_power[(0,) * grid.ndim] = 0.0
-    covariance = fourier.inverse(inverse_power.astype(np.complex64), grid.shape, workers=workers)
+    covariance = fourier.inverse_near_corner(inverse_power, grid.shape, widest or max(grid.shape))
     filtered = fourier.forward(padded, workers=workers)
+    del padded
     filtered *= inverse_power
     del inverse_power
 
     def weight(box: Grid) -> FloatArray:
         near = covariance
-        for axis, n in enumerate(box.shape):
+        for axis, (n, whole) in enumerate(zip(box.shape, grid.shape, strict=True)):
+            if n > near.shape[axis] != whole:
+                raise ValueError(f"covariances are kept for {near.shape[axis]} pixels, not for {n}")
             near = near.take(np.arange(n) - n // 2, axis=axis, mode="wrap")
         return fourier.forward(fourier.centre_to_corner(near).astype(np.float64)).real
 
-    return fourier.inverse(filtered, grid.shape, workers=workers), weight
+    return fourier.inverse(filtered, grid.shape, workers=workers, overwrite=True), weight
 
 
 def unit_noise(kernels: FloatArray, weight: NoiseSpectrum) -> FloatArray:

@@ -17,6 +17,9 @@ from simkit.correlation.whitening import NoiseSpectrum, sampled_spectrum, unit_n
 from simkit.picker._joint import LinearSearch
 from simkit.picker.base import Sight
 
+WIDEST = 4
+"""Times a template's box within which noise is told: fields of scores are drawn on twice a box."""
+
 ESTIMATES = 1
 """How often the noise of a crowded field is estimated anew, from what is left without its particles."""
 
@@ -67,7 +70,10 @@ class MatchedFilter(LinearSearch):
         if self.lowpass is not None:
             self._require_finer_than(min(bank.diameter for bank in sight.banks))
             spectrum = up_to(spectrum, 1 / self.lowpass)
-        values, weight = whitened(frame.pad(image), frame.grid, spectrum, workers=sight.workers)
+        widest = WIDEST * max(max(bank.grid.shape) for bank in sight.banks)
+        values, weight = whitened(
+            frame.pad(image), frame.grid, spectrum, widest=widest, workers=sight.workers
+        )
         field = Field(frame, values, weight, noise_spectrum=spectrum, noise_sd=1.0)
         with ThreadPoolExecutor(sight.workers) as pool:
             kernels = list(pool.map(lambda bank: unit_noise(bank.images, weight), sight.banks))

@@ -155,7 +155,7 @@ def test_peaks_along_an_edge_hide_fewer_than_independent_ones(monkeypatch):
 
     In 64 pieces of noise that is known to 0.11, so that four standard errors are below 0.7 (3e-5).
     """
-    monkeypatch.setattr(hiding, "PIECES", 64)
+    monkeypatch.setattr(hiding, "LEAST_PIECES", 64)
     edges = Views(plates(36), PIXEL, np.pi / 36, np.pi, 12.0)
     assert calibrate([edges], steep).around < 0.7 * neighbourhood(12.0, 2)
 

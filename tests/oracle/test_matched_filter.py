@@ -42,6 +42,26 @@ def test_equals_the_generalised_least_squares_estimate(shape: tuple[int, int]) -
         assert ours == pytest.approx(expected, rel=1e-5)  # 1/P is transformed in single precision
 
 
+@pytest.mark.parametrize("shape", [(64, 60), (63, 75), (65,), (64,)])
+@pytest.mark.parametrize("widest", [16, 17, 70])
+def test_covariances_of_small_boxes_are_those_of_the_whole(shape: tuple[int, ...], widest: int) -> None:
+    """To the rounding of single precision, of a spectrum that no axis mirrors; wider boxes are refused."""
+    grid = Grid(shape, 1.0)
+    image = np.random.default_rng(3).standard_normal(shape)
+
+    def skew(grid: Grid) -> np.ndarray:
+        return law(grid) * np.exp(np.cos(2 * np.pi * (sum(3 * k for k in grid.frequencies()))))
+
+    values, weight = whitened(image, grid, skew)
+    ours, near = whitened(image, grid, skew, widest=widest)
+    np.testing.assert_array_equal(ours, values)
+    box = Grid((min(widest, *shape),) * len(shape), 1.0)
+    np.testing.assert_allclose(near(box), weight(box), atol=1e-6 * weight(box).max())
+    if widest < min(shape):
+        with pytest.raises(ValueError, match=f"kept for {widest} pixels, not for {widest + 1}"):
+            near(Grid((widest + 1,) * len(shape), 1.0))
+
+
 @pytest.mark.parametrize("shape", [(64, 64), (63, 50), (65,)])
 def test_a_declared_spectrum_is_interpolated(shape: tuple[int, ...]) -> None:
     grid = Grid(shape, 2.0)
