@@ -105,11 +105,16 @@ class Rings:
         x, y = np.log(self.radius), np.log(levels)
 
         def on(grid: Grid) -> FloatArray:
-            n, radius = grid.shape[0], grid.frequency_radius()
+            *lead, last = grid.frequencies()
             # Along all axes but the last, which has none, negative frequencies are as positive ones.
-            half = len(radius) if grid.ndim == 1 else n // 2 + 1
-            power = np.exp(np.interp(np.log(np.maximum(radius[:half], self.radius[0])), x, y))
-            return power if grid.ndim == 1 else np.concatenate([power, power[n - half : 0 : -1]])
+            half = grid.shape[0] // 2 + 1
+            radius = np.sqrt(sum((k[:half] ** 2 for k in lead), last**2))
+            # In place, for it may be as large as an image.
+            np.log(np.maximum(radius, self.radius[0], out=radius), out=radius)
+            power = np.interp(radius, x, y)
+            np.exp(power, out=power)
+            del radius
+            return np.concatenate([power, power[grid.shape[0] - half : 0 : -1]]) if lead else power
 
         return on
 

@@ -85,7 +85,6 @@ def whitened(
     inverse_power[(0,) * grid.ndim] = 0.0
     covariance = fourier.inverse_near_corner(inverse_power, grid.shape, widest or max(grid.shape))
     filtered = fourier.forward(padded, workers=workers)
-    del padded
     filtered *= inverse_power
     del inverse_power
 

@@ -133,11 +133,12 @@ class Blobs(TemplateSearch):
         """See `Picker.pick`; the column `template` says which diameter scored best."""
         return super().pick(replace(sight, banks=[self.bank(d, sight.grid) for d in self.diameters]))
 
-    def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
+    def prepare(self, padded: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
         """See `TemplateSearch.prepare`."""
         finite = np.isfinite(sight.pixels)
         seen = finite if sight.mask is None else finite & sight.mask
-        spectrum = estimated_spectrum(image, sight.grid, [even_disk(b) for b in sight.banks], valid=seen)
+        disks = [even_disk(bank) for bank in sight.banks]
+        spectrum = estimated_spectrum(frame.cut(padded), sight.grid, disks, valid=seen)
 
         def weight(box: Grid) -> FloatArray:
             return spectrum(Grid(box.shape, sight.grid.pixel_size))
@@ -146,7 +147,7 @@ class Blobs(TemplateSearch):
             # The noise is not divided out, so that a filter passes it as one of √P would pass white noise.
             return 1 / spectrum(grid)
 
-        field = Field(frame, frame.pad(image), weight, noise_spectrum=divided, noise_sd=1.0)
+        field = Field(frame, padded, weight, noise_spectrum=divided, noise_sd=1.0)
         return field, boxed_probes(field, sight.banks, [unit_noise(b.images, weight) for b in sight.banks])
 
     def bank(self, diameter: float, image: Grid) -> TemplateBank:

@@ -72,15 +72,15 @@ class TemplateSearch(Picker):
     at its sites; picks elsewhere are flagged, sites without one listed. none: places are all alike."""
 
     @abstractmethod
-    def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
+    def prepare(self, padded: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
         """Make image and templates ready, so that the score is their product.
 
         Parameters
         ----------
-        image : array, float64
-            Zero-mean pixels without NaN.
+        padded : array
+            Zero-mean pixels without NaN, set in the frame.
         frame : Frame
-            To set it in.
+            What they are set in.
         sight : Sight
             Templates, and what else the picker was shown.
         """
@@ -139,8 +139,10 @@ class TemplateSearch(Picker):
         allowed = usable if sight.mask is None else usable & sight.mask
         sight = replace(sight, mask=allowed)
         frame = Frame.around(sight.grid, max(max(b.grid.shape) for b in sight.banks))
-        field, probes = self.prepare(image, frame, sight)
+        padded = frame.pad(image)
         del image
+        field, probes = self.prepare(padded, frame, sight)
+        del padded
         field = replace(field, noise=self._noise(field, sight, allowed))
         groups = self.groups(probes)
         with ThreadPoolExecutor(min(sight.workers, 2)) as pool:

@@ -22,7 +22,7 @@ class Correlation(LinearSearch):
 
     kind: Literal["correlation"] = "correlation"
 
-    def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
+    def prepare(self, padded: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
         """See `TemplateSearch.prepare`."""
-        field = Field(frame, frame.pad(image), white)
+        field = Field(frame, padded, white)
         return field, boxed_probes(field, sight.banks, [bank.images for bank in sight.banks])

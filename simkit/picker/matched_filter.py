@@ -55,25 +55,24 @@ class MatchedFilter(LinearSearch):
         """See `Picker.knows`."""
         return (*super().knows, "noise spectrum") if self.oracle else super().knows
 
-    def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
+    def prepare(self, padded: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
         """See `TemplateSearch.prepare`."""
-        prepared = self._whitened(image, frame, sight, self._spectrum(image, sight))
+        image = frame.cut(padded)
+        prepared = self._whitened(padded, frame, sight, self._spectrum(image, sight))
         if self.noise == "estimated" and self.overlaps == "joint":
             for _ in range(ESTIMATES):
                 left = self.left_of(image, *prepared, sight)
-                prepared = self._whitened(image, frame, sight, self._spectrum(left, sight))
+                prepared = self._whitened(padded, frame, sight, self._spectrum(left, sight))
         return prepared
 
     def _whitened(
-        self, image: FloatArray, frame: Frame, sight: Sight, spectrum: NoiseSpectrum
+        self, padded: FloatArray, frame: Frame, sight: Sight, spectrum: NoiseSpectrum
     ) -> tuple[Field, list[Probe]]:
         if self.lowpass is not None:
             self._require_finer_than(min(bank.diameter for bank in sight.banks))
             spectrum = up_to(spectrum, 1 / self.lowpass)
         widest = WIDEST * max(max(bank.grid.shape) for bank in sight.banks)
-        values, weight = whitened(
-            frame.pad(image), frame.grid, spectrum, widest=widest, workers=sight.workers
-        )
+        values, weight = whitened(padded, frame.grid, spectrum, widest=widest, workers=sight.workers)
         field = Field(frame, values, weight, noise_spectrum=spectrum, noise_sd=1.0)
         with ThreadPoolExecutor(sight.workers) as pool:
             kernels = list(pool.map(lambda bank: unit_noise(bank.images, weight), sight.banks))

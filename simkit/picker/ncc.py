@@ -100,9 +100,9 @@ class Ncc(TemplateSearch):
             mask=None if sight.mask is None else at_nearest(sight.mask, sight.grid, grid),
         )
 
-    def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
+    def prepare(self, padded: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
         """See `TemplateSearch.prepare`."""
-        field = Field(frame, frame.pad(image), white)
+        field = Field(frame, padded, white)
         rough = self.search == "coarse"
         local = LocalSums(field.values, frame=frame, rough=rough, workers=sight.workers)
         with ThreadPoolExecutor(sight.workers) as pool:

@@ -75,9 +75,9 @@ class Phase(TemplateSearch):
         """See `TemplateSearch.detectability`: flattening changes the particles too, so none is known."""
         return np.full(scores.shape, np.nan)
 
-    def prepare(self, image: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
+    def prepare(self, padded: FloatArray, frame: Frame, sight: Sight) -> tuple[Field, list[Probe]]:
         """See `TemplateSearch.prepare`."""
-        field = Field(frame, flattened(frame.pad(image), workers=sight.workers), white)
+        field = Field(frame, flattened(padded, workers=sight.workers), white)
         kernels = [unit_noise(phase_only(bank.images), white) for bank in sight.banks]
         # A kernel of phases fills its box, and leaves it on one side to come back on the other.
         return field, [replace(probe, rigid=False) for probe in boxed_probes(field, sight.banks, kernels)]

@@ -213,7 +213,7 @@ def test_particles_do_not_pass_for_noise(kind: type[Blobs], coloured: bool) -> N
     picker = blobs(kind)
     shown = sight(image, banks=[picker.bank(DIAMETER, Grid(image.shape, PIXEL))])
     frame = Frame.around(shown.grid, max(shown.banks[0].grid.shape))
-    _, (probe,) = picker.prepare(clean(image)[0], frame, shown)
+    _, (probe,) = picker.prepare(frame.pad(clean(image)[0]), frame, shown)
     scores = signal.fftconvolve(background, probe.kernels[0], mode="valid")
     # 400 px hold some 200 independent scores, whose deviation is known to 5 %; what particles leave, and the
     # holes in a steep spectrum, add some 10 %.

@@ -326,7 +326,7 @@ def test_the_score_is_that_of_the_template_where_the_particle_is(y: float, x: fl
     for picker, expected in ((PICKERS["correlation"], (under * alone).sum()), (PICKERS["ncc"], 1.0)):
         sight = look(pixels, EVERY_TEN)
         frame = Frame.around(sight.grid, WIDE)
-        field, (probe,) = picker.prepare(pixels - pixels.mean(), frame, sight)
+        field, (probe,) = picker.prepare(frame.pad(pixels - pixels.mean()), frame, sight)
         start = (44 + frame.before, 47 + frame.before), round(psi / 10) % 36
         summits = climb(field, probe, [start])
         (rough,) = peaks_at(field, probe, summits, 0)
@@ -352,7 +352,7 @@ def test_peaks_taken_to_their_tops_together_are_those_taken_alone(kind: str) -> 
         pixels += hammer(rows - y, columns - x, psi)
     picker, sight = PICKERS[kind], look(pixels, EVERY_TEN)
     frame = Frame.around(sight.grid, WIDE)
-    field, (probe,) = picker.prepare(pixels - pixels.mean(), frame, sight)
+    field, (probe,) = picker.prepare(frame.pad(pixels - pixels.mean()), frame, sight)
     starts = [
         ((round(y) + frame.before, round(x) + frame.before), round(psi / 10) % 36) for y, x, psi in particles
     ]
