@@ -20,6 +20,9 @@ from simkit.correlation.search import Scan
 from simkit.correlation.steering import SteeredBank, resampled
 from simkit.correlation.tiles import best_over_views
 
+STRIP = 1024
+"""Rows among which low places are looked for at once."""
+
 
 def opposite_heights(found: Scan, probes: Sequence[Probe], peaks: Sequence[Peak]) -> FloatArray:
     """Return how high the opposite contrast scores within a diameter of each peak, by the peak's template.
@@ -54,7 +57,7 @@ def opposite_heights(found: Scan, probes: Sequence[Probe], peaks: Sequence[Peak]
 
 def _around(found: Scan, template: int, probe: Probe, places: FloatArray, reach: float) -> FloatArray:
     darkness = -_mean_score(found, probe)
-    low = local_maxima(darkness)
+    low = _maxima_in_strips(darkness)
     low = low[darkness[tuple(low.T)] > 0]
     positions = np.array(found.grid.origin) + low * found.grid.pixel_size
     depth = darkness[tuple(low.T)]
@@ -67,6 +70,17 @@ def _around(found: Scan, template: int, probe: Probe, places: FloatArray, reach:
                 known[deepest] = _opposite(found, template, probe, low[deepest])
             heights[i] = known[deepest]
     return heights
+
+
+def _maxima_in_strips(values: FloatArray) -> Indices:
+    """Return `local_maxima`, those of a few rows at a time: all at once they take more than the image."""
+    found = []
+    for begin in range(0, len(values), STRIP):
+        first = max(begin - 1, 0)
+        tops = local_maxima(values[first : begin + STRIP + 1])
+        tops[:, 0] += first
+        found.append(tops[(begin <= tops[:, 0]) & (tops[:, 0] < begin + STRIP)])
+    return np.concatenate(found)
 
 
 def _mean_score(found: Scan, probe: Probe) -> FloatArray:
