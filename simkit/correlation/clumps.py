@@ -35,17 +35,17 @@ from simkit.correlation.subpixel import quadratic_peak
 LOST_ENERGY = 1e-3
 """Share of a view's energy that its expression by a few kernels may lose."""
 
-LEAST_PIECES = 24
+LEAST_PIECES = 16
 """Pieces of noise that clumps are drawn in."""
 
-MOST_PIECES = 48
+MOST_PIECES = 32
 """The same where they cost little."""
 
 VALUES = 2e7
 """Values that the maps of those pieces have in all, if there are more than the least: tenths of a second."""
 
-PLACES = 64
-"""Clumps drawn in each."""
+PLACES = 60
+"""Clumps drawn in each, as many around every centre."""
 
 CENTRES = 12
 """Views, of all templates, that clumps are drawn around."""
@@ -57,9 +57,9 @@ ROUGH = 3.0
 """By how many times what is usual a top may rise above the samples: the score of a template with sharp edges
 is rough, and of the clumps that no sample tells of, a tenth of all picks would be missing."""
 
-
-_CLUMP = np.dtype([("lift", np.float32), ("best", np.intp), ("score", np.float32), ("size", np.intp)])
-"""What the noise around a place was lifted by, the highest score there, and how many are above the level."""
+RARE = 2.5
+"""Logarithm of the share of clumps drawn that may be in vain, since they do not rise to the level: it limits
+that, down to what is usual, so that enough are left of rough scores high up."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ def picks_above(
         u, in standard deviations.
     rise : float
         Share by which a top is usually higher than the best score that its clump is counted by: clumps are
-        drawn from `ROUGH` times as much lower.
+        drawn from up to `ROUGH` times as much lower.
     reach : float
         Samples around a peak within which only the best is a pick.
     stride : int
@@ -225,39 +225,78 @@ def picks_above(
     bumps = [mixing @ m[:, _index(window, field.shape)] for m in means]
     middle = int(np.flatnonzero((window == 0).all(axis=1))[0])
     summit = _Summit.of(field, stride)
-    lows = np.array(levels) / (1 + ROUGH * rise)
+    lows = np.array([u / (1 + min(ROUGH * rise, max(rise, RARE / u**2))) for u in levels])
+    middles, weights = np.resize(centres, PLACES), np.resize(weights, PLACES)
     pieces = []
     for maps in field.drawn(LEAST_PIECES, rng):
         places = np.stack([rng.integers(0, n, PLACES) for n in field.shape], axis=-1)
         # Strata of the excess over the level, in another order than the centres.
         chance = (rng.permutation(PLACES) + rng.uniform(size=PLACES)) / PLACES
-        clumps = np.zeros((len(levels), PLACES), _CLUMP)
-        for i, place in enumerate(places):
-            c = i % len(centres)
-            noise = mixing @ maps[:, _index(place + window, field.shape)]
-            lifts = (-ndtri(chance[i] * ndtr(-lows)) - noise[centres[c], middle]).astype(np.float32)
-            for k, (lift, low) in enumerate(zip(lifts, lows, strict=True)):
-                scores = noise + lift * bumps[c]
-                best = int(scores.argmax())
-                clumps[k, i] = lift, best, scores.flat[best], max(np.count_nonzero(scores > low), 1)
+        around = _index(places[:, None] + window, field.shape)
+        here = (mixing[middles] * maps[:, around[:, middle]].T).sum(axis=1)
+        lifts = (-ndtri(chance * ndtr(-lows)[:, None]) - here).astype(np.float32)
+        best, score, size = _lifted(maps, around, mixing, lifts, bumps, lows)
         # A top is no lower than its highest score: most need not be looked at more closely.
-        above = clumps["score"] > np.array(levels)[:, None]
+        above = score > np.array(levels)[:, None]
         level, which = np.nonzero(~above)
-        view, where = np.divmod(clumps["best"][~above], len(window))
+        view, where = np.divmod(best[~above], len(window))
         heights = summit.heights(
             counted[view],
             window[where],
             places[which],
             maps,
-            clumps["lift"][~above],
-            [means[i % len(centres)] for i in which],
+            lifts[~above],
+            [means[i % len(means)] for i in which],
         )
         above[~above] = heights > np.array(levels)[level]
-        pieces.append((above * np.resize(weights, PLACES) / clumps["size"]).mean(axis=1))
+        pieces.append((above * weights / size).mean(axis=1))
     share, tail = np.mean(pieces, axis=0), ndtr(-lows)
     # Clumps of one piece overlap; those of its negative are others.
     error = np.std(pieces, axis=0, ddof=1) / np.maximum(share, 1e-9) / np.sqrt(len(pieces))
     return Counts(len(counted) * tail * share, error, len(window), near)
+
+
+def _lifted(
+    maps: FloatArray,
+    around: Indices,
+    mixing: FloatArray,
+    lifts: FloatArray,
+    bumps: Sequence[FloatArray],
+    lows: FloatArray,
+) -> tuple[Indices, FloatArray, Indices]:
+    """Lift noise around places, by bumps in turn, so that it is above each level there.
+
+    Parameters
+    ----------
+    maps : array, shape (n_basis, n_samples)
+        The noise.
+    around : array of int, shape (n_places, n_window)
+        Samples around each place.
+    mixing : array, shape (n_views, n_basis)
+        What makes scores of maps.
+    lifts : array, shape (n_levels, n_places)
+        By how much of a bump.
+    bumps : sequence of array, shape (n_views, n_window)
+        What scores are correlated with.
+    lows : array, shape (n_levels,)
+        The levels.
+
+    Returns
+    -------
+    best, score, size : arrays, shape (n_levels, n_places)
+        Which score is the highest (of n_views · n_window), that score, and how many are above the level,
+        itself at least.
+    """
+    best, size = np.empty((2, *lifts.shape), np.intp)
+    score = np.empty(lifts.shape, np.float32)
+    for i, samples in enumerate(around):
+        noise = mixing @ maps.take(samples, axis=1)
+        for k, low in enumerate(lows):
+            scores = noise + lifts[k, i] * bumps[i % len(bumps)]
+            best[k, i] = top = scores.argmax()
+            score[k, i] = scores.flat[top]
+            size[k, i] = max(np.count_nonzero(scores > low), 1)
+    return best, score, size
 
 
 def _centres(template: Indices, rng: np.random.Generator) -> tuple[Indices, FloatArray]:

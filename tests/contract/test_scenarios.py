@@ -37,9 +37,10 @@ SMALLER = {
         "specimen.top.lattice.count=10",
         "specimen.side.lattice.count=10",
         "templates.side.rotations.step=10°",
+        "pickers.matched.threshold.per_image=0.25",
     )
 }
-"""A quarter of one micrograph, as full of particles, shows what is expected of four."""
+"""A quarter of one micrograph, as full of particles and false picks, shows what is expected of four."""
 LARGE = 110_000
 """Pixels of a micrograph above which its nulls are left out, as where it is not about pickers: they change
 nothing that is expected, and the smaller ones have some for every kind of picker."""
