@@ -57,9 +57,9 @@ ROUGH = 3.0
 """By how many times what is usual a top may rise above the samples: the score of a template with sharp edges
 is rough, and of the clumps that no sample tells of, a tenth of all picks would be missing."""
 
-RARE = 2.5
-"""Logarithm of the share of clumps drawn that may be in vain, since they do not rise to the level: it limits
-that, down to what is usual, so that enough are left of rough scores high up."""
+RARE = 4.0
+"""Logarithm of how many clumps are drawn for one that rises to the level: more would leave too few of rough
+scores high up. What tops usually rise by is allowed for in any case."""
 
 
 @dataclass(frozen=True)
