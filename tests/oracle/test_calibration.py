@@ -151,8 +151,8 @@ def steep(grid):
 
 
 def test_enough_clumps_are_left_of_rough_scores():
-    """Steep noise leaves nothing of plates but their edges. Drawn from as far below as would do for softer ones,
-    too few clumps rise high up to be counted: to 30 % then, to 5 % now.
+    """Steep noise leaves nothing of plates but their edges. Drawn from as far below as is good for softer
+    ones, too few clumps rise high up to be counted: to 30 % then, to 5 % now.
     """
     rough = Views(plates(9), PIXEL, np.pi / 9, np.pi, 12.0)
     factor = calibrate([rough], lambda grid: steep(grid) ** (5 / 3))

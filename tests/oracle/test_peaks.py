@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
+from simkit.correlation import contrast
 from simkit.correlation.peaks import Peak, highest_within, local_maxima, suppress, suppress_lazily
 from simkit.correlation.subpixel import quadratic_peak
 
@@ -147,3 +148,11 @@ def test_flat_or_saddle_samples_have_no_top() -> None:
     offset, height = quadratic_peak(np.stack([flat, saddle]))
     assert (offset == 0).all()
     assert height.tolist() == [1, 0]
+
+
+def test_strips_have_the_maxima_of_the_whole(monkeypatch):
+    """Also where a strip ends, and in one dimension."""
+    monkeypatch.setattr(contrast, "STRIP", 7)
+    for shape in [(40, 30), (43,), (6, 5)]:
+        values = np.random.default_rng(8).standard_normal(shape)
+        np.testing.assert_array_equal(contrast._maxima_in_strips(values), local_maxima(values))
