@@ -7,7 +7,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -30,7 +30,7 @@ from simkit.correlation.peaks import Peak
 from simkit.correlation.refinement import Field, Probe
 from simkit.correlation.search import Scan, scan
 from simkit.correlation.whitening import NoiseSpectrum
-from simkit.picker._choice import chosen
+from simkit.picker._choice import Choice, chosen
 from simkit.picker._expectation import Expectation, expectation
 from simkit.picker._harvest import Harvest, Search
 from simkit.picker._laws import ScoreLaw, score_laws
@@ -46,6 +46,44 @@ FALSE_CANDIDATES = 100
 """False picks per image that the list of candidates is kept down to."""
 
 LostEnergy = Annotated[float, Strict(), Checked(gt=0, le=0.1)]
+
+
+@dataclass(frozen=True)
+class _Searched:
+    """What a search has found, before anything is cut.
+
+    Attributes
+    ----------
+    sight : Sight
+        What was seen.
+    allowed : array of bool
+        Where picks may be.
+    field, probes
+        Image and templates, which know their noise.
+    found : Scan
+        All scores.
+    laws : sequence of ScoreLaw
+        Of each template's scores in noise.
+    expected : Expectation
+        False picks.
+    lowest : float
+        Level of the last candidates, in standard deviations.
+    reach : sequence of float
+        Å around each template's peaks within which only the best stays.
+    may_stand : callable
+        Whether a pick may be at a place.
+    """
+
+    sight: Sight
+    allowed: FloatArray
+    field: Field
+    found: Scan
+    probes: Sequence[Probe]
+    laws: Sequence[ScoreLaw]
+    expected: Expectation
+    lowest: float
+    reach: Sequence[float]
+    may_stand: MayStand
 
 
 class TemplateSearch(Picker):
@@ -143,56 +181,91 @@ class TemplateSearch(Picker):
         del image
         field, probes = self.prepare(padded, frame, sight)
         del padded
-        field = replace(field, noise=self._noise(field, sight, allowed))
-        groups = self.groups(probes)
-        with ThreadPoolExecutor(min(sight.workers, 2)) as pool:
-            scanning = pool.submit(self._scan, sight, field, probes, groups)
-            told = pool.submit(self._noise_alone, sight, field, probes, allowed)
-        found, (laws, expected, probes, lowest) = scanning.result(), told.result()
-        field, found = replace(field, noise_sd=expected.noise_sd), replace(found, noise_sd=expected.noise_sd)
-        counting = self.threshold.counting
-        above = expected.counted(counting)
-        may_stand = functools.partial(self._may_stand, sight, allowed)
-        harvest = Harvest.anywhere(
-            *self.peaks(
-                found,
-                field,
-                probes,
-                level=lambda s: self.threshold.level(SearchStatistics(s, found.noise_sd, above)),
-                low=found.noise_sd * lowest,
-                reach=self._reach(sight),
-                may_stand=may_stand,
-            ),
-            above,
-        )
-        harvest = placed(harvest, found, probes, threshold=self.threshold, detectability=self.detectability)
-        if self.lattice == "fitted":
-            search = Search(
-                found=found,
-                field=field,
-                probes=probes,
-                grid=sight.grid,
-                reach=self._reach(sight),
-                may_stand=may_stand,
-                allowed=float(allowed.mean()),
-                count=lambda r: self._expected(sight, field, probes, laws, allowed, r).counted(counting),
-                level=lambda s, above: self.threshold.level(SearchStatistics(s, found.noise_sd, above)),
-            )
-            harvest = at_sites(harvest, search)
-        level, picked = harvest.level, harvest.picked
+        searched = self._searched(sight, allowed, field, probes)
+        harvest = self._harvested(searched)
         choice = chosen(
             harvest.peaks,
-            picked,
+            harvest.picked,
+            found=searched.found,
+            field=searched.field,
+            probes=searched.probes,
+            groups=self.groups(probes),
+            expected=searched.expected,
+            may_stand=searched.may_stand,
+        )
+        found = self._told(searched, harvest, choice)
+        if not usable.all():
+            found.notes["unusable"] = float(1 - usable.mean())
+        return found
+
+    def _searched(
+        self, sight: Sight, allowed: FloatArray, field: Field, probes: Sequence[Probe]
+    ) -> _Searched:
+        """Compute all scores, and meanwhile what noise makes of them."""
+        field = replace(field, noise=self._noise(field, sight, allowed))
+        with ThreadPoolExecutor(min(sight.workers, 2)) as pool:
+            scanning = pool.submit(self._scan, sight, field, probes, self.groups(probes))
+            told = pool.submit(self._noise_alone, sight, field, probes, allowed)
+        found, (laws, expected, probes, lowest) = scanning.result(), told.result()
+        return _Searched(
+            sight=sight,
+            allowed=allowed,
+            field=replace(field, noise_sd=expected.noise_sd),
+            found=replace(found, noise_sd=expected.noise_sd),
+            probes=probes,
+            laws=laws,
+            expected=expected,
+            lowest=lowest,
+            reach=self._reach(sight),
+            may_stand=functools.partial(self._may_stand, sight, allowed),
+        )
+
+    def _harvested(self, searched: _Searched) -> Harvest:
+        """Return the peaks that the threshold leaves, anywhere or, if a lattice is fitted, at its sites."""
+        found, field, probes = searched.found, searched.field, searched.probes
+        counting = self.threshold.counting
+        above = searched.expected.counted(counting)
+
+        def level(scores: FloatArray, above: Callable[[float], float] = above) -> float:
+            return self.threshold.level(SearchStatistics(scores, found.noise_sd, above))
+
+        peaks = self.peaks(
+            found,
+            field,
+            probes,
+            level=level,
+            low=found.noise_sd * searched.lowest,
+            reach=searched.reach,
+            may_stand=searched.may_stand,
+        )
+        harvest = Harvest.anywhere(*peaks, above)
+        harvest = placed(harvest, found, probes, threshold=self.threshold, detectability=self.detectability)
+        if self.lattice == "none":
+            return harvest
+        sight, allowed = searched.sight, searched.allowed
+
+        def count(reach: float) -> Callable[[float], float]:
+            return self._expected(sight, field, probes, searched.laws, allowed, reach).counted(counting)
+
+        search = Search(
             found=found,
             field=field,
             probes=probes,
-            groups=groups,
-            expected=expected,
-            may_stand=may_stand,
+            grid=sight.grid,
+            reach=searched.reach,
+            may_stand=searched.may_stand,
+            allowed=float(allowed.mean()),
+            count=count,
+            level=level,
         )
-        peaks = choice.peaks
+        return at_sites(harvest, search)
+
+    def _told(self, searched: _Searched, harvest: Harvest, choice: Choice) -> Found:
+        """Return what is known of every pick and of the search."""
+        sight, found, probes = searched.sight, searched.found, searched.probes
+        picked, peaks = harvest.picked, choice.peaks
         candidates = _table(peaks, sight.banks)
-        doubted = doubts(peaks, grid=sight.grid, found=found, probes=probes, level=level)
+        doubted = doubts(peaks, grid=sight.grid, found=found, probes=probes, level=harvest.level)
         candidates = candidates.replace(
             **self.errors(peaks, probes, candidates["score"], found.noise_sd),
             **significance(harvest.ranks, found.noise_sd, harvest.above, harvest.misplaced),
@@ -201,24 +274,22 @@ class TemplateSearch(Picker):
             flags=spelled({**doubted, **harvest.doubts}),
         )
         inverted = float(doubted["inverted"][picked].mean()) if picked.any() else 0.0
+        relative = self.threshold.relative
         return Found(
             picks=candidates.take(picked),
             score_map=found.best,
             map_grid=found.grid,
-            threshold=level,
+            threshold=harvest.level,
             notes={
                 "lost_energy": found.lost_energy,
                 "noise_sd": found.noise_sd,
                 "sampling": found.grid.pixel_size / sight.grid.pixel_size,
-                **({} if usable.all() else {"unusable": float(1 - usable.mean())}),
                 **({"opposite_contrast": inverted} if inverted > 0.5 else {}),
                 **harvest.notes,
             },
             candidates=candidates,
             noise_sd=found.noise_sd or None,
-            expected_false=None
-            if self.threshold.relative
-            else _expected_false(harvest.cut, found, harvest.above),
+            expected_false=None if relative else _expected_false(harvest.cut, found, harvest.above),
             holes=harvest.holes,
             notices=harvest.notices,
         )
