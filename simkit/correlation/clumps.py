@@ -53,7 +53,7 @@ CENTRES = 12
 LOOSE = 0.4
 """Correlation below which a score hardly ever belongs to the same clump."""
 
-ROUGH = 3.0
+ROUGH = 1.75
 """By how many times what is usual a top may rise above the samples: the score of a template with sharp edges
 is rough, and of the clumps that no sample tells of, a tenth of all picks would be missing."""
 
