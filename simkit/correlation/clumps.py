@@ -38,7 +38,7 @@ LOST_ENERGY = 1e-3
 LEAST_PIECES = 16
 """Pieces of noise that clumps are drawn in."""
 
-MOST_PIECES = 32
+MOST_PIECES = 64
 """The same where they cost little."""
 
 VALUES = 2e7
