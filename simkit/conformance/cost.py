@@ -62,11 +62,12 @@ def measured() -> Iterator[Cost]:
 
 
 class _Watch(threading.Thread):
-    """Looks again and again at what all programs below this one hold."""
+    """Looks again and again at what all programs hold that are started below this one meanwhile."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.highest = 0
+        self._before = set(_below(os.getpid()))
         self._done = threading.Event()
 
     def __enter__(self) -> _Watch:
@@ -80,7 +81,8 @@ class _Watch(threading.Thread):
     def run(self) -> None:
         """Look until it is over."""
         while not self._done.wait(LOOK_EVERY):
-            self.highest = max(self.highest, sum(_held(pid) for pid in _below(os.getpid())))
+            started = [pid for pid in _below(os.getpid()) if pid not in self._before]
+            self.highest = max(self.highest, sum(map(_held, started)))
 
 
 def _below(pid: int) -> list[int]:
