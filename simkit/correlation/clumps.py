@@ -4,7 +4,7 @@ Where the score of noise exceeds a high level it does so in a clump of neighbour
 templates, and a clump is one pick. So the picks above u are the scores above u, each counted for 1/C if its
 clump has C of them: n(u) = N Q(u) E[1/C | a score above u], with N scores and Q the Gaussian tail [1]_. A
 score above u need not be waited for: noise Z around a place 0 is made to have the score v there by adding
-(v − Z(0)) ρ, ρ being the correlation with that score. A few hundred small pieces of noise then give the
+(v − Z(0)) ρ, ρ being the correlation with that score. A few dozen small pieces of noise then give the
 count at any level, however rare.
 
 Scores of a clump are counted on a coarse grid, which tells how many clumps there are as well as a fine one;
@@ -19,30 +19,20 @@ References
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
-from simkit.core import fourier
-from simkit.core.grid import ComplexArray, FloatArray
+from simkit.core.grid import FloatArray
 from simkit.correlation.peaks import Indices
+from simkit.correlation.score_field import ScoreField
 from simkit.correlation.subpixel import quadratic_peak
-
-LOST_ENERGY = 1e-3
-"""Share of a view's energy that its expression by a few kernels may lose."""
 
 LEAST_PIECES = 16
 """Pieces of noise that clumps are drawn in."""
-
-MOST_PIECES = 64
-"""The same where they cost little."""
-
-VALUES = 2e7
-"""Values that the maps of those pieces have in all, if there are more than the least: tenths of a second."""
 
 PLACES = 60
 """Clumps drawn in each, as many around every centre."""
@@ -55,112 +45,12 @@ LOOSE = 0.4
 
 ROUGH = 1.75
 """By how many times what is usual a top may rise above the samples: the score of a template with sharp edges
-is rough, and of the clumps that no sample tells of, a tenth of all picks would be missing."""
+is rough, and of the clumps that no sample tells of, a tenth of all picks would be missing. Of more, small
+neighbourhoods would be counted for too many: 13 % at 3, beside whole fields."""
 
 RARE = 4.0
 """Logarithm of how many clumps are drawn for one that rises to the level: more would leave too few of rough
 scores high up. What tops usually rise by is allowed for in any case."""
-
-
-@dataclass(frozen=True)
-class ScoreField:
-    """The joint noise of all scores, as a few independent maps.
-
-    Score of view a at x = Σ_k mixing[a, k] · map_k(x), map_k = F⁻¹[basis_k ξ] of white noise ξ.
-
-    Attributes
-    ----------
-    basis : array in real-FFT layout of `shape`, with one leading axis, complex64
-        Kernels of unit energy, conjugate: what a spectrum is multiplied with.
-    mixing : array, shape (n_views, n_basis), float32
-        Rows of unit length: every score has unit variance.
-    neighbours : array of int, shape (n_views, 3)
-        The view at the angle before, itself, and that behind; thrice itself if it is in no sequence.
-    shape : tuple of int
-        Samples of a periodic map.
-    stands_for : array of int, shape (n_views,)
-        Of the views that a clump is counted by, how many angles each stands for; 0 of those between.
-    template : array of int, shape (n_views,)
-        Which template each view is of.
-    """
-
-    basis: ComplexArray
-    mixing: FloatArray
-    neighbours: Indices
-    shape: tuple[int, ...]
-    stands_for: Indices
-    template: Indices
-
-    @classmethod
-    def of(
-        cls,
-        spectra: Sequence[ComplexArray],
-        finer: Sequence[int],
-        neighbours: Indices,
-        shape: tuple[int, ...],
-    ) -> ScoreField:
-        """Return the field of all templates' views.
-
-        Parameters
-        ----------
-        spectra : sequence of array
-            Of every template the whitened spectra of its views, in real-FFT layout of `shape`.
-        finer : sequence of int
-            By how many times as many angles they stand for, the views between being a trigonometric
-            polynomial of the angle.
-        """
-        counts = [len(views) for views in spectra]
-        every = np.concatenate(spectra)
-        weights = np.broadcast_to(fourier.hermitian_weights(shape), every.shape[1:]).ravel()
-        flat = every.reshape(len(every), -1)
-        energy = (fourier.power(flat) @ weights)[:, None] / np.prod(shape)
-        flat = flat / np.sqrt(np.where(energy > 0, energy, 1.0)).astype(np.float32)
-        scaled = flat * np.sqrt(weights / np.prod(shape)).astype(np.float32)
-        values, vectors = (part[..., ::-1] for part in np.linalg.eigh((scaled @ scaled.conj().T).real))
-        lost = (1 - np.cumsum(np.clip(values, 0, None) * vectors**2, axis=1)).max(axis=0)
-        rank = int(np.argmax(lost <= LOST_ENERGY)) + 1 if (lost <= LOST_ENERGY).any() else len(flat)
-        length = np.sqrt(np.clip(values[:rank], np.finfo(np.float32).tiny, None))
-        basis = (vectors[:, :rank] / length).T.astype(np.float32) @ flat
-        parts = np.split(vectors[:, :rank] * length, np.cumsum(counts)[:-1])
-        # Loads SciPy's statistics, which a command that searches nothing would wait for.
-        from scipy.signal import resample
-
-        turned = [resample(p, n * len(p)) if n > 1 else p for p, n in zip(parts, finer, strict=True)]
-        mixing = np.concatenate(turned)
-        mixing /= np.linalg.norm(mixing, axis=1, keepdims=True)
-        basis = basis.conj().reshape(rank, *every.shape[1:])
-        stands_for = [np.where(np.arange(n * c) % n == 0, n, 0) for c, n in zip(counts, finer, strict=True)]
-        template = np.repeat(np.arange(len(counts)), [len(part) for part in stands_for])
-        return cls(basis, mixing.astype(np.float32), neighbours, shape, np.concatenate(stands_for), template)
-
-    def beside(self, width: int) -> Indices:
-        """Return the views at up to `width` angles before and behind each: shape (n_views, 2 width + 1)."""
-        before, itself, behind = self.neighbours.T
-        sides = [itself]
-        for _ in range(width):
-            sides = [before[sides[0]], *sides, behind[sides[-1]]]
-        return np.stack(sides, axis=1)
-
-    def maps(self, spectrum: ComplexArray) -> FloatArray:
-        """Correlate an image of given spectrum with every kernel: shape (n_basis, n_samples)."""
-        maps = np.empty((len(self.basis), *self.shape), np.float32)
-        # One by one: what lies between the transforms stays in the cache.
-        for kernel, out in zip(self.basis, maps, strict=True):
-            out[...] = fourier.inverse(spectrum * kernel, self.shape)
-        return maps.reshape(len(self.basis), -1)
-
-    def drawn(self, least: int, rng: np.random.Generator) -> Iterator[FloatArray]:
-        """Yield the maps of at least so many pieces of white noise, each followed by its negative."""
-        affordable = int(VALUES / (len(self.basis) * math.prod(self.shape)))
-        for _ in range(min(max(affordable, least), MOST_PIECES)):
-            maps = self.maps(fourier.forward(rng.standard_normal(self.shape).astype(np.float32)))
-            yield maps
-            yield np.negative(maps, out=maps)
-
-    def around(self, view: int) -> FloatArray:
-        """Return the correlation of the maps with the score of one view in the corner; shape as `maps`."""
-        mixed = np.tensordot(self.mixing[view], self.basis, 1)
-        return self.maps(mixed.conj().astype(np.complex64))
 
 
 @dataclass(frozen=True)

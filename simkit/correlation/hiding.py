@@ -15,8 +15,8 @@ from scipy.ndimage import maximum_filter
 from scipy.spatial import KDTree
 
 from simkit.core.grid import FloatArray
-from simkit.correlation.clumps import ScoreField
 from simkit.correlation.peaks import Indices
+from simkit.correlation.score_field import ScoreField
 
 LEAST_PIECES = 8
 """Pieces of noise in which suppression is done."""

@@ -20,9 +20,10 @@ import numpy.typing as npt
 from simkit.core import fourier
 from simkit.core.grid import ComplexArray, FloatArray, Grid
 from simkit.core.random import stream
-from simkit.correlation.clumps import ScoreField, picks_above
+from simkit.correlation.clumps import picks_above
 from simkit.correlation.hiding import kept_free, neighbourhood, unhidden
 from simkit.correlation.peaks import Indices
+from simkit.correlation.score_field import ScoreField
 from simkit.correlation.whitening import NoiseSpectrum
 from simkit.theory.random_field import expected_maxima, level_for, spectral_moments
 

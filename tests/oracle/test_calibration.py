@@ -16,6 +16,7 @@ from simkit.correlation import hiding
 from simkit.correlation.bank import TemplateBank, standardised
 from simkit.correlation.hiding import neighbourhood, saturated
 from simkit.correlation.peaks import suppress
+from simkit.correlation.score_field import ScoreField
 from simkit.picker import _calibration as calibration
 from simkit.picker._calibration import Views, calibrate
 from simkit.picker.base import Sight
@@ -135,6 +136,15 @@ def test_it_is_remembered_by_content_and_drawn_from_it():
     calibration._measured.cache_clear()
     assert calibrate([views(6)], white) == first
     assert calibrate([views(6, reach=8.0)], white) != first
+
+
+def test_every_piece_of_noise_is_followed_by_its_negative():
+    one = np.ones(1, int)
+    flat = np.ones((1, 8, 5), np.complex64)
+    field = ScoreField(flat, np.ones((1, 1), np.float32), np.zeros((1, 3), int), (8, 8), one, 0 * one)
+    maps = np.array([piece.copy() for piece in field.drawn(3, np.random.default_rng(1))])
+    np.testing.assert_array_equal(maps[1::2], -maps[::2])
+    assert len(np.unique(maps[::2, 0, 0])) == len(maps) // 2
 
 
 def plates(count, *, box=29, half=(3.0, 8.0)):
